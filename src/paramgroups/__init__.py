@@ -1,0 +1,1 @@
+"""Parameter-specific learning rates for PyTorch."""

@@ -1,0 +1,76 @@
+"""The index: the rows of a model, and ways to find them."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from paramgroups.errors import ModelError, nearest
+from paramgroups.indexing.row import Row
+from paramgroups.indexing.tree import Tree
+
+
+class Index:
+    """One frozen row for each distinct parameter of a model, in the model's order.
+
+    Iterating gives the rows; `index[name]` finds one by its name or by any alias.
+    """
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = tuple(rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.positions
+
+    def __getitem__(self, name: str) -> Row:
+        return self.rows[self.position(name)]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Index) and self.rows == other.rows
+
+    def __hash__(self) -> int:
+        return hash(self.rows)
+
+    def __repr__(self) -> str:
+        return f"<Index of {len(self.rows):,} parameters>"
+
+    def position(self, name: str) -> int:
+        """Where the parameter of this name or alias stands among the rows.
+
+        Raises:
+            ModelError: There is no parameter of this name; the nearest one is named.
+        """
+        try:
+            return self.positions[name]
+        except KeyError:
+            found = f"The model has {len(self.rows):,} parameters."
+            raise ModelError(
+                f'"{name}" is no parameter of the model. {found} {nearest(name, self.positions)}'
+            ) from None
+
+    def column(self, attribute: str) -> npt.NDArray[np.generic]:
+        """One attribute of all rows, as an array in the order of the rows."""
+        if attribute not in self._columns:
+            self._columns[attribute] = np.array([getattr(row, attribute) for row in self.rows])
+        return self._columns[attribute]
+
+    @cached_property
+    def _columns(self) -> dict[str, npt.NDArray[np.generic]]:
+        return {}
+
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """The position of each name and alias."""
+        return {name: position for position, row in enumerate(self.rows) for name in row.names}
+
+    @cached_property
+    def tree(self) -> Tree:
+        """All names and aliases as a tree of segments."""
+        return Tree(self.positions.items())
