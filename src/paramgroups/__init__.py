@@ -1,1 +1,43 @@
-"""Parameter-specific learning rates for PyTorch."""
+"""Every parameter learns at its own rate: parameter-specific learning rates for PyTorch.
+
+The public names are loaded when they are first used, so that importing the package, or asking its command
+line for help, loads no torch.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from paramgroups._version import __version__
+from paramgroups.errors import Finding, ParamGroupsError
+
+_HOMES = {
+    "Index": "indexing",
+    "Plan": "planning",
+    "Recipe": "rules",
+    "Row": "indexing",
+    "Rule": "rules",
+    "Scheduler": "run",
+    "build": "run",
+    "index": "indexing",
+    "load_recipe": "recipes",
+    "per_parameter": "rules",
+    "plan": "planning",
+    "rule": "rules",
+}
+_PARTS = ("recipes", "schedules", "select")
+
+__all__ = ["Finding", "ParamGroupsError", "__version__", *_HOMES, *_PARTS]  # noqa: PLE0604  # all are text
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PARTS:
+        return import_module(f"paramgroups.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"paramgroups has no {name!r}. It has: {', '.join(sorted(__all__))}.")
+    found = getattr(import_module(f"paramgroups.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from paramgroups.errors import ModelError, nearest
 from paramgroups.indexing.row import Row
+from paramgroups.indexing.spelling import Spelling, spelling
 from paramgroups.indexing.tree import Tree
 
 
@@ -61,6 +63,18 @@ class Index:
             self._columns[attribute] = np.array([getattr(row, attribute) for row in self.rows])
         return self._columns[attribute]
 
+    def distinct(self, attribute: str) -> tuple[tuple[Any, ...], npt.NDArray[np.int64]]:
+        """The distinct values of an attribute, and for each row the place of its value among them."""
+        if attribute not in self._distinct:
+            places: dict[object, int] = {}
+            column = [places.setdefault(getattr(row, attribute), len(places)) for row in self.rows]
+            self._distinct[attribute] = (tuple(places), np.array(column, dtype=np.int64))
+        return self._distinct[attribute]
+
+    @cached_property
+    def _distinct(self) -> dict[str, tuple[tuple[Any, ...], npt.NDArray[np.int64]]]:
+        return {}
+
     @cached_property
     def _columns(self) -> dict[str, npt.NDArray[np.generic]]:
         return {}
@@ -69,6 +83,11 @@ class Index:
     def positions(self) -> dict[str, int]:
         """The position of each name and alias."""
         return {name: position for position, row in enumerate(self.rows) for name in row.names}
+
+    @cached_property
+    def spelling(self) -> Spelling:
+        """All names and aliases by segment."""
+        return spelling(list(self.positions), list(self.positions.values()))
 
     @cached_property
     def tree(self) -> Tree:

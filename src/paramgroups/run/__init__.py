@@ -1,0 +1,6 @@
+"""DRIVE: the optimizer and the scheduler of a plan, and all that has state over time."""
+
+from paramgroups.run.building import build
+from paramgroups.run.scheduler import Scheduler
+
+__all__ = ["Scheduler", "build"]

@@ -1,0 +1,99 @@
+"""From the lines of a model to a level for each tensor."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from torch import nn
+
+from paramgroups.indexing.depth.chains import Part, find_lines, is_leaf
+from paramgroups.indexing.depth.level import FLAT, Level
+from paramgroups.indexing.depth.outline import Outline
+from paramgroups.indexing.places import Found
+
+RECURRENT = re.compile(r"_l(\d+)(_reverse)?$")
+
+
+def structural(outline: Outline, names: Sequence[Found]) -> list[Level]:
+    """The level of each name, as the structure tells it."""
+    lines = find_lines(outline)
+    wholes: dict[int, Level] = {}
+    owns: dict[int, Level] = {}
+    for line in lines:
+        parts = _in_order(outline, line.parts)
+        heights, levels = _heights(outline, parts)
+        tower = line.tower if len(lines) > 1 else ""
+        for part, height in zip(parts, heights, strict=True):
+            (wholes if part.whole else owns)[part.position] = Level(height, levels, tower)
+    return _spread(outline, names, wholes, owns)
+
+
+def _in_order(outline: Outline, parts: Sequence[Part]) -> list[Part]:
+    """The parts as they run, where that was traced; the module's own tensors stay where they are."""
+    whole = iter(sorted((part for part in parts if part.whole), key=lambda part: outline.first_call(part.position)))
+    return [next(whole) if part.whole else part for part in parts]
+
+
+def _heights(outline: Outline, parts: Sequence[Part]) -> tuple[list[int], int]:
+    """The height of each part, and how many levels there are."""
+    marks = _marks(outline, parts)
+    height = int("stem" in marks)
+    heights = []
+    for part, mark in zip(parts, marks, strict=True):
+        heights.append({"stem": 0, "top": -1, "before": height - 1}.get(mark, height))
+        height += _span(outline, part) if mark == "block" else 0
+    levels = height + ("top" in marks)
+    return [levels - 1 if at < 0 else at for at in heights], levels
+
+
+def _marks(outline: Outline, parts: Sequence[Part]) -> list[str]:
+    blocks = [at for at, part in enumerate(parts) if part.block]
+    first, last = blocks[0], blocks[-1]
+    layers = is_leaf(outline, parts[last].position)
+    return [
+        "block" if part.block else _mark(outline, part, (at > first) + (at > last), layers=layers)
+        for at, part in enumerate(parts)
+    ]
+
+
+def _mark(outline: Outline, part: Part, after: int, *, layers: bool) -> str:
+    """Where a part goes that is no block; `after` is 0 below all blocks, 1 between them, 2 above.
+
+    Embeddings are the stem and heads the top wherever they stand. Between blocks, two weights or more are a
+    level of their own, a norm goes with the block before it, and a downsampling with the block after it.
+    Where single layers are the blocks, a norm above the last goes with it too.
+    """
+    if not part.whole:
+        return "stem" if outline.own(part.position, "embeddings") else "top"
+    if after == 0 or outline.all_are(part.position, "embeddings"):
+        return "top" if outline.all_are(part.position, "heads") else "stem"
+    if outline.all_are(part.position, "norms") and (after == 1 or layers):
+        return "before"
+    if after > 1 or outline.all_are(part.position, "heads"):
+        return "top"
+    return "block" if outline.count(part.position, "weights") > 1 else "next"
+
+
+def _span(outline: Outline, part: Part) -> int:
+    module = outline[part.position]
+    return module.num_layers if isinstance(module, nn.RNNBase) else 1
+
+
+def _spread(
+    outline: Outline, names: Sequence[Found], wholes: Mapping[int, Level], owns: Mapping[int, Level]
+) -> list[Level]:
+    """Each place has the level of the nearest part above it."""
+    levels: list[Level] = []
+    for position, place in enumerate(outline.walk):
+        above = levels[outline.at[place.parent]] if place.parent is not None else FLAT
+        levels.append(wholes.get(position, above))
+    places = [outline.at[one.place] for one in names]
+    return [
+        _within(outline[at], one.key, owns.get(at, levels[at])) for one, at in zip(names, places, strict=True)
+    ]
+
+
+def _within(module: nn.Module, key: str, level: Level) -> Level:
+    """A recurrent layer's tensors say in their names which of its layers they are of."""
+    if isinstance(module, nn.RNNBase) and level.levels > module.num_layers and (found := RECURRENT.search(key)):
+        return level._replace(depth=level.depth + int(found[1]))
+    return level

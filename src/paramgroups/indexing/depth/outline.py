@@ -1,0 +1,107 @@
+"""The modules of a model as slices of one list, with what each of them holds counted."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from paramgroups.indexing.places import Found, Place
+
+Counts = npt.NDArray[np.int64]
+COUNTED = ("tensors", "weights", "norms", "embeddings", "heads")
+
+
+class Outline:
+    """A walk in which everything below a place is one slice: place `i` and all below it are `[i, stop[i])`.
+
+    Args:
+        walk: All places, parents first.
+        names: All names of tensors.
+        roles: The roles of each of them.
+        calls: When each module was first run, if that is known.
+    """
+
+    def __init__(
+        self,
+        walk: Sequence[Place],
+        names: Sequence[Found],
+        roles: Sequence[frozenset[str]],
+        calls: Mapping[nn.Module, int] | None = None,
+    ) -> None:
+        self.walk = walk
+        self.at = {place: position for position, place in enumerate(walk)}
+        self.stop = self._stops()
+        self._own = self._counts(names, roles)
+        self._sums = np.vstack([np.zeros((1, len(COUNTED)), np.int64), np.cumsum(self._own, axis=0)]).tolist()
+        self._calls = calls or {}
+
+    def __getitem__(self, position: int) -> nn.Module:
+        return self.walk[position].module
+
+    def path(self, position: int) -> str:
+        """The canonical path of a place."""
+        return self.walk[position].path
+
+    def segment(self, position: int) -> str:
+        """The last segment of the path as the module's parent has it."""
+        return self.walk[position].raw.rpartition(".")[2]
+
+    def count(self, position: int, what: str) -> int:
+        """How many tensors, or places that hold weights, norms …, stand at a place or below it."""
+        column = COUNTED.index(what)
+        return int(self._sums[self.stop[position]][column] - self._sums[position][column])
+
+    def own(self, position: int, what: str) -> int:
+        """As `count`, of what the module itself holds."""
+        return int(self._own[position, COUNTED.index(what)])
+
+    def all_are(self, position: int, what: str) -> bool:
+        """Whether all tensors at a place or below it are embeddings, or heads."""
+        return self.count(position, what) == self.count(position, "tensors")
+
+    def children(self, position: int) -> list[int]:
+        """The modules below a place that hold tensors, in the order they run, or else the model's."""
+        found = [child for child in self._below(position) if self.count(child, "tensors")]
+        return sorted(found, key=self._first_calls.__getitem__) if self._calls else found
+
+    def first_call(self, position: int) -> float:
+        """When a module was first run; what never ran follows what stands before it."""
+        return self._first_calls[position] if self._calls else 0.0
+
+    def _below(self, position: int) -> Iterator[int]:
+        child = position + 1
+        while child < self.stop[position]:
+            yield child
+            child = self.stop[child]
+
+    def _stops(self) -> list[int]:
+        stop = list(range(1, len(self.walk) + 1))
+        for position in range(len(self.walk) - 1, 0, -1):
+            parent = self.walk[position].parent
+            assert parent is not None
+            above = self.at[parent]
+            stop[above] = max(stop[above], stop[position])
+        return stop
+
+    def _counts(self, names: Sequence[Found], roles: Sequence[frozenset[str]]) -> Counts:
+        own = np.zeros((len(self.walk), len(COUNTED)), np.int64)
+        where = np.array([self.at[one.place] for one in names], dtype=np.int64)
+        norm = np.array(["norm" in one for one in roles], dtype=bool)
+        wide = np.array([one.tensor.dim() > 1 for one in names], dtype=bool)
+        np.add.at(own[:, 0], where, 1)
+        np.add.at(own[:, 2], where, norm.astype(np.int64))
+        np.add.at(own[:, 3], where, np.array(["embedding" in one for one in roles], dtype=np.int64))
+        own[where[wide & ~norm], 1] = 1
+        np.add.at(own[:, 4], where, np.array(["head" in one for one in roles], dtype=np.int64))
+        return own
+
+    @cached_property
+    def _first_calls(self) -> list[float]:
+        first = [float(self._calls.get(place.module, np.inf)) for place in self.walk]
+        for position in range(len(self.walk) - 1, 0, -1):
+            above = self.at[self.walk[position].parent]  # type: ignore[index] # only the root has none
+            if self.walk[above].module not in self._calls:
+                first[above] = min(first[above], first[position])
+        return first

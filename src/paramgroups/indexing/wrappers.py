@@ -1,0 +1,110 @@
+"""How a module's children are named: wrappers add no segment, and are known by their type."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+from torch import nn
+from torch.nn.utils.parametrize import ParametrizationList
+
+
+class Step(NamedTuple):
+    """One child of a module.
+
+    Attributes:
+        segments: What it adds to its parent's canonical path; `""` for what a wrapper holds.
+        raw: What it adds to the path as torch writes it.
+        module: The child.
+    """
+
+    segments: str
+    raw: str
+    module: nn.Module
+
+
+# (where the type lives, its name, the attribute that holds what it wraps). A model can hold such a type only
+# if its module has been loaded, so none is imported here.
+WRAPPERS = (
+    ("torch.nn.parallel.distributed", "DistributedDataParallel", "module"),
+    ("torch.nn.parallel.data_parallel", "DataParallel", "module"),
+    ("torch.distributed.fsdp", "FullyShardedDataParallel", "_fsdp_wrapped_module"),
+    ("torch._dynamo.eval_frame", "OptimizedModule", "_orig_mod"),
+    (
+        "torch.distributed.algorithms._checkpoint.checkpoint_wrapper",
+        "ActivationWrapper",
+        "_checkpoint_wrapped_module",
+    ),
+    ("torch.optim.swa_utils", "AveragedModel", "module"),
+    ("peft.peft_model", "PeftModel", "base_model"),
+    ("peft.tuners.tuners_utils", "BaseTuner", "model"),
+    ("peft.tuners.tuners_utils", "BaseTunerLayer", "base_layer"),
+    ("peft.utils.other", "TrainableTokensWrapper", "token_adapter"),
+    ("lightning.fabric.wrappers", "_FabricModule", "_forward_module"),
+    ("lightning.fabric.wrappers", "_FabricModule", "_original_module"),
+    ("lightning_fabric.wrappers", "_FabricModule", "_forward_module"),
+    ("lightning_fabric.wrappers", "_FabricModule", "_original_module"),
+    ("deepspeed.runtime.engine", "DeepSpeedEngine", "module"),
+)
+
+
+def submodules(module: nn.Module) -> Mapping[str, nn.Module | None]:
+    """The children of a module as it holds them; `named_children` would hide one that is there twice."""
+    return module._modules  # noqa: SLF001 - torch has no public view that keeps shared modules
+
+
+def tensors(module: nn.Module) -> Mapping[str, nn.Parameter | None]:
+    """The parameters that a module itself holds; `named_parameters` would hide ties."""
+    return module._parameters  # noqa: SLF001 - as above, for shared tensors
+
+
+def loaded(where: str, name: str) -> type | None:
+    """The type of this name, if the module it lives in has been loaded."""
+    found = getattr(sys.modules.get(where), name, None)
+    return found if isinstance(found, type) else None
+
+
+@lru_cache(maxsize=4096)
+def wrapped(cls: type) -> frozenset[str]:
+    """The attributes of a type that hold what it wraps; none where it is no wrapper."""
+    kinds = ((loaded(where, name), attribute) for where, name, attribute in WRAPPERS)
+    return frozenset(attribute for kind, attribute in kinds if kind is not None and issubclass(cls, kind))
+
+
+def steps(module: nn.Module) -> Iterable[Step]:
+    """The children of a module, in its order."""
+    inside = wrapped(type(module))
+    for name, child in submodules(module).items():
+        if child is None:
+            continue
+        if name == "parametrizations" and _all_parametrizations(child):
+            yield from (Step(key, f"{name}.{key}", one) for key, one in child.named_children())
+        elif name == "modules_to_save" and _keeps_a_copy(type(module)):
+            yield from _copies(module, name, child)
+        else:
+            yield Step("" if name in inside else name, name, child)
+
+
+def tensor_segment(module: nn.Module, key: str) -> str:
+    """What a tensor adds to the path of its module: the one tensor behind a parametrized name adds nothing."""
+    return "" if key == "original" and isinstance(module, ParametrizationList) else key
+
+
+def _all_parametrizations(held: nn.Module) -> bool:
+    return isinstance(held, nn.ModuleDict) and all(
+        isinstance(one, ParametrizationList) for one in held.values()
+    )
+
+
+@lru_cache(maxsize=4096)
+def _keeps_a_copy(cls: type) -> bool:
+    kind = loaded("peft.utils.other", "ModulesToSaveWrapper")
+    return kind is not None and issubclass(cls, kind)
+
+
+def _copies(module: nn.Module, name: str, held: nn.Module) -> Iterable[Step]:
+    # PEFT trains a copy: the active one has the plain name, the original keeps its own segment.
+    active = list(getattr(module, "active_adapters", ()))[:1]
+    for adapter, copy in held.named_children():
+        raw = f"{name}.{adapter}"
+        yield Step("" if adapter in active else raw, raw, copy)

@@ -1,0 +1,85 @@
+"""What hyperparameters are: how torch packs them into a group, and which values they may take."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+PACKED = {"betas": "beta"}
+"""Tuples that torch keeps under one key and we under one name for each part: betas -> beta1, beta2."""
+
+Settings = dict[str, Any]
+
+
+class Domain(NamedTuple):
+    """The numbers that a hyperparameter may take: from `low` to `high`."""
+
+    low: float
+    high: float
+    open_above: bool = False
+
+    def __contains__(self, value: object) -> bool:
+        if not isinstance(value, (int, float)) or not math.isfinite(value):
+            return False
+        return self.low <= value and (value < self.high if self.open_above else value <= self.high)
+
+    def __str__(self) -> str:
+        if self.high == math.inf:
+            return f"at least {self.low:g}"
+        return f"from {self.low:g} {'to below' if self.open_above else 'to'} {self.high:g}"
+
+
+NON_NEGATIVE = Domain(0.0, math.inf)
+FINITE = Domain(-math.inf, math.inf)
+FRACTION = Domain(0.0, 1.0)
+DECAYING_AVERAGE = Domain(0.0, 1.0, open_above=True)
+
+DOMAINS = {
+    "lr": NON_NEGATIVE,
+    "weight_decay": NON_NEGATIVE,
+    "eps": NON_NEGATIVE,
+    "momentum": FRACTION,
+    "rho": FRACTION,
+    "alpha": FRACTION,
+    "beta1": DECAYING_AVERAGE,
+    "beta2": DECAYING_AVERAGE,
+    "beta3": DECAYING_AVERAGE,
+}
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a number that can be scaled: a switch is none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def domain_of(name: str) -> Domain:
+    """The numbers that this hyperparameter may take; any finite one where we know no better."""
+    return DOMAINS.get(name, FINITE)
+
+
+def unpack(settings: Mapping[str, Any]) -> Settings:
+    """Give each part of a packed tuple its own name.
+
+    >>> unpack({"lr": 0.1, "betas": (0.9, 0.99)})
+    {'lr': 0.1, 'beta1': 0.9, 'beta2': 0.99}
+    """
+    flat: Settings = {}
+    for key, value in settings.items():
+        if key in PACKED and isinstance(value, (tuple, list)):
+            flat |= {f"{PACKED[key]}{number}": part for number, part in enumerate(value, 1)}
+        else:
+            flat[key] = value
+    return flat
+
+
+def pack(settings: Mapping[str, Any]) -> Settings:
+    """The reverse of `unpack`: what a torch optimizer reads.
+
+    >>> pack({"lr": 0.1, "beta1": 0.9, "beta2": 0.99})
+    {'lr': 0.1, 'betas': (0.9, 0.99)}
+    """
+    packed = dict(settings)
+    for key, part in PACKED.items():
+        names = [name for name in (f"{part}{number}" for number in range(1, 10)) if name in packed]
+        if names:
+            packed[key] = tuple(packed.pop(name) for name in names)
+    return packed

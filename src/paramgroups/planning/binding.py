@@ -1,0 +1,57 @@
+"""Binding: a plan holds names, and here they meet a live model's tensors."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from paramgroups.errors import PlanError, listing
+from paramgroups.indexing import Index, Row, named_parameters
+
+Bound = dict[str, nn.Parameter]
+
+
+def bind(index: Index, model: nn.Module) -> Bound:
+    """The live tensor of each planned parameter, by canonical name.
+
+    The model may be a part of the planned one, such as a pipeline stage or a shard.
+
+    Raises:
+        PlanError: The model has a trainable parameter that the plan does not know, shares no name with
+            the plan, or was planned with other shapes.
+    """
+    live = dict(named_parameters(model))
+    _check_known(index, live)
+    bound: Bound = {}
+    for name, tensor in live.items():
+        if name in index:
+            bound.setdefault(index[name].name, tensor)
+    _check_shapes(index, bound)
+    return bound
+
+
+def on_meta(tensors: Iterable[torch.Tensor]) -> bool:
+    """Whether a tensor has no values, as on the `meta` device."""
+    return any(tensor.is_meta for tensor in tensors)
+
+
+def _check_known(index: Index, live: Bound) -> None:
+    unknown = [name for name, tensor in live.items() if name not in index and tensor.requires_grad]
+    if unknown or not any(name in index for name in live):
+        what = listing(unknown) if unknown else "nothing that is in the plan"
+        raise PlanError(
+            f"The model is not the planned one: it has {what}, and the plan {len(index):,} other parameters. "
+            "Plan this model, after whatever adds or replaces parameters (a new head, LoRA)."
+        )
+
+
+def _check_shapes(index: Index, bound: Bound) -> None:
+    for name, tensor in bound.items():
+        planned, live = index[name].shape, tuple(tensor.shape)
+        if planned != live and not _is_local(index[name], live):
+            raise PlanError(f'"{name}" was planned with shape {planned} and has {live} now. Plan this model.')
+
+
+def _is_local(row: Row, live: tuple[int, ...]) -> bool:
+    """FSDP1 shows flat shards: fewer numbers, in one dimension."""
+    return len(live) == 1 and live[0] <= row.numel and row.ndim != 1

@@ -1,0 +1,90 @@
+"""The cascade of one hyperparameter: links read top to bottom, each within its window."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from paramgroups.indexing import Row
+from paramgroups.rules import RowValue
+
+Piece = tuple[float, Any]
+
+
+class Link(NamedTuple):
+    """One voice in the cascade.
+
+    Attributes:
+        value: The value that it sets, or the factor.
+        scales: Whether it multiplies what stands.
+        origin: Who says so: the recipe, a rule, the optimizer's default.
+        start: First tick at which it acts.
+        until: First tick at which it acts no more.
+        source: The function of the row that the value came from, if one did.
+        rule: The number of its rule, from 1; 0 for what no rule says.
+    """
+
+    value: Any
+    scales: bool
+    origin: str
+    start: float = 0
+    until: float = math.inf
+    source: RowValue | None = None
+    rule: int = 0
+
+    def cause(self, row: Row) -> str:
+        """Its origin in words, with what of the row it depends on."""
+        if self.source is None:
+            return self.origin
+        return f"{self.origin}, {self.source.label} at {self.source.where(row)}"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """All links of one hyperparameter for one profile, in the order in which they are said."""
+
+    links: tuple[Link, ...]
+
+    def acting(self, tick: float) -> tuple[Link, ...]:
+        """The links that make the value at a tick: the last that sets, and those that scale after it."""
+        present = [link for link in self.links if link.start <= tick < link.until]
+        sets = [number for number, link in enumerate(present) if not link.scales]
+        return tuple(present[sets[-1] if sets else 0 :])
+
+    def at(self, tick: float) -> Any:
+        """The value at a tick, schedule left out."""
+        value = None
+        for link in self.links:
+            if link.start <= tick < link.until:
+                value = value * link.value if link.scales else link.value
+        return value
+
+    @cached_property
+    def pieces(self) -> tuple[Piece, ...]:
+        """The value over time: from which tick on it is what."""
+        edges = {0.0} | {link.start for link in self.links} | {link.until for link in self.links}
+        return merged((edge, self.at(edge)) for edge in sorted(edges) if 0 <= edge < math.inf)
+
+    def then(self, link: Link) -> "Chain":
+        """This chain with one more voice, which is heard last."""
+        return Chain((*self.links, link))
+
+
+def merged(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
+    """Pieces without those that go on with the same value."""
+    kept: list[Piece] = []
+    for start, value in pieces:
+        if not kept or kept[-1][1] != value:
+            kept.append((start, value))
+    return tuple(kept)
+
+
+def at(pieces: tuple[Piece, ...], tick: float) -> Any:
+    """The value of the piece that a tick lies in."""
+    value = pieces[0][1]
+    for start, later in pieces[1:]:
+        if tick < start:
+            break
+        value = later
+    return value

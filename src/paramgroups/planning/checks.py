@@ -1,0 +1,141 @@
+"""Advice on a plan: what resolves, but is seldom meant."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from paramgroups.errors import Finding, listing
+from paramgroups.indexing import Row
+from paramgroups.planning.groups import Group
+from paramgroups.planning.idle import idle_rules
+from paramgroups.planning.numbers import decimal
+from paramgroups.planning.resolution import Resolution
+
+WIDE = 100
+BATCH_NORM = "_BatchNorm"
+SPARED = ("norm", "bias", "embedding")
+COUPLED = ("AdamW", "SGD", "Adam", "NAdam", "RAdam", "RMSprop", "Lion", "Muon", "Adagrad")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A plan as its checks see it: groups, and the trained parameters with their base rate and decay."""
+
+    resolution: Resolution
+    groups: Sequence[Group]
+
+    def trained(self) -> Iterator[tuple[Row, float, float]]:
+        """Every parameter that is ever trained, with its base rate and decay."""
+        for group in self.groups:
+            decay = float(group.courses["weight_decay"].base) if "weight_decay" in group.courses else 0.0
+            for name in group.names:
+                yield self.resolution.index[name], group.lr, decay
+
+
+Check = Callable[[Subject], Iterator[Finding]]
+
+
+def check(subject: Subject) -> list[Finding]:
+    """All findings, in the order of `CHECKS`."""
+    return [finding for look in CHECKS for finding in look(subject)]
+
+
+def everything_frozen(subject: Subject) -> Iterator[Finding]:
+    """Nothing is ever trained."""
+    if not subject.groups:
+        names = tuple(row.name for row in subject.resolution.index)
+        message = f"All {len(names):,} parameters are frozen for the whole run."
+        yield Finding("PG001", "error", message, "Take trainable=False off some rule, or set requires_grad.", names)
+
+
+def no_schedule(subject: Subject) -> Iterator[Finding]:
+    """No rate has a schedule."""
+    if subject.groups and not any(t for g in subject.groups for _, t in g.courses["lr"].timings):
+        message = "No rate has a schedule: all stay as they are to the end."
+        yield Finding("PG002", "advice", message, 'Give one: schedule=warmup("5%").then(cosine()).')
+
+
+def rates_far_apart(subject: Subject) -> Iterator[Finding]:
+    """One rate is more than a hundred times another."""
+    rates = sorted((group for group in subject.groups if group.lr > 0), key=lambda group: group.lr)
+    if rates and rates[-1].lr > WIDE * rates[0].lr:
+        low, high = rates[0], rates[-1]
+        message = (
+            f'The rate of "{high.name}" is {decimal(high.lr)}, {high.lr / low.lr:,.0f} times '
+            f'that of "{low.name}", {decimal(low.lr)}.'
+        )
+        fix = "If that is meant, well; if the low one should stand still, freeze it: trainable=False."
+        yield Finding("PG003", "warning", message, fix, (*low.names, *high.names))
+
+
+def decay_on_spared(subject: Subject) -> Iterator[Finding]:
+    """Weight decay on norms, biases or embeddings."""
+    decayed = [row for row, rate, decay in subject.trained() if decay > 0 and rate > 0]
+    for role in SPARED:
+        names = tuple(row.name for row in decayed if row.role == role)
+        if names:
+            message = f"Weight decay acts on {len(names):,} parameters of role {role}: {listing(names, 3)}."
+            fix = f'Spare them: pg.rule(":{role}", weight_decay=0.0).'
+            yield Finding("PG004", "advice", message, fix, names)
+
+
+def fast_batch_norm(subject: Subject) -> Iterator[Finding]:
+    """Batch norm learns faster than what it normalises."""
+    trained = list(subject.trained())
+    norms = [(row, rate) for row, rate, _ in trained if BATCH_NORM in row.module_bases]
+    others = [rate for row, rate, _ in trained if row.role in ("conv", "linear", "weight", "attention")]
+    fast = [(row, rate) for row, rate in norms if others and rate > median(others)]
+    if fast:
+        message = f"Batch norm learns at up to {decimal(max(r for _, r in fast))}, faster than most weights."
+        fix = 'Give it their rate or a smaller one: pg.rule("@_BatchNorm", lr_scale=0.1).'
+        yield Finding("PG005", "advice", message, fix, tuple(row.name for row, _ in fast))
+
+
+def slow_head(subject: Subject) -> Iterator[Finding]:
+    """A head that is not the fastest."""
+    trained = list(subject.trained())
+    heads = [(row, rate) for row, rate, _ in trained if "head" in row.roles and "embedding" not in row.roles]
+    others = [rate for row, rate, _ in trained if "head" not in row.roles]
+    slow = [(row, rate) for row, rate in heads if others and rate < max(others)]
+    if slow:
+        message = f"The head learns at {decimal(min(rate for _, rate in slow))}, other parts at up to {decimal(max(others))}."
+        fix = 'A new head wants the largest rate: pg.rule(":head", lr_scale=10).'
+        yield Finding("PG006", "advice", message, fix, tuple(row.name for row, _ in slow))
+
+
+def decay_follows_rate(subject: Subject) -> Iterator[Finding]:
+    """A rate that is scaled down takes its weight decay down with it."""
+    decayed = [(row.name, rate, decay) for row, rate, decay in subject.trained() if decay > 0 and rate > 0]
+    rates = {rate for _, rate, _ in decayed}
+    strength = {rate * decay for _, rate, decay in decayed}
+    if len(rates) > 1 and max(strength) > 10 * min(strength):
+        weak = min(strength)
+        names = tuple(name for name, rate, decay in decayed if rate * decay == weak)
+        message = (
+            f"torch's optimizers multiply weight decay by the rate: it shrinks weights by {decimal(max(strength))} "
+            f"a step where rates are large, and by {decimal(weak)} in {listing(names, 3)}."
+        )
+        fix = "If all should decay alike, scale it the other way: lr_scale=0.1 with weight_decay_scale=10."
+        yield Finding("PG007", "advice", message, fix, names)
+
+
+def idle(subject: Subject) -> Iterator[Finding]:
+    """A rule that matches, and changes nothing."""
+    for match in idle_rules(subject.resolution):
+        rows = subject.resolution.index.rows
+        names = tuple(row.name for row, code in zip(rows, match.codes.tolist(), strict=True) if code)
+        message = f'Rule {match.number} "{match.rule.selector.written}" changes no value at any step.'
+        fix = "Take it out, or look whether a later rule undoes it."
+        yield Finding("PG008", "advice", message, fix, names)
+
+
+CHECKS: tuple[Check, ...] = (
+    everything_frozen,
+    no_schedule,
+    rates_far_apart,
+    decay_on_spared,
+    fast_batch_norm,
+    slow_head,
+    decay_follows_rate,
+    idle,
+)

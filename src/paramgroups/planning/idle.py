@@ -1,0 +1,22 @@
+"""Rules that match, and change no value at any tick."""
+
+from paramgroups.planning.matching import Match
+from paramgroups.planning.profile import Profile
+from paramgroups.planning.resolution import Resolution
+
+
+def idle_rules(resolution: Resolution) -> list[Match]:
+    """The rules without which all would be as it is."""
+    return [
+        match
+        for place, match in enumerate(resolution.matches)
+        if match and not any(_differs(profile, place, resolution) for profile in resolution.all_profiles)
+    ]
+
+
+def _differs(profile: Profile, place: int, resolution: Resolution) -> bool:
+    if not profile.codes[place]:
+        return False
+    codes = (*profile.codes[:place], 0, *profile.codes[place + 1 :])
+    trainable = bool(profile.trainable.links[0].value)
+    return resolution.profiler.profile(codes, trainable=trainable).key != profile.key

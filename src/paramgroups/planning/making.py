@@ -1,0 +1,73 @@
+"""From a model and a recipe to a plan."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from paramgroups.errors import PlanError, RuleError
+from paramgroups.indexing import Index, index, measure
+from paramgroups.planning.matching import Pins
+from paramgroups.planning.plan import Plan
+from paramgroups.rules import Recipe
+from paramgroups.schedules import Horizon
+
+
+def plan(
+    model: nn.Module | Index,
+    recipe: Recipe,
+    *,
+    steps: int | None = None,
+    epochs: int | None = None,
+    steps_per_epoch: int | None = None,
+    depth: Any = None,
+    example: Any = None,
+    pins: Pins | None = None,
+) -> Plan:
+    """Resolve a recipe against a model.
+
+    With `steps`, or `epochs` and `steps_per_epoch`, a tick of the plan is an update of the optimizer;
+    with `epochs` alone an epoch.
+
+    Args:
+        model: The model, wrapped or not, on any device; on `meta` nothing is allocated. Or its index.
+        recipe: What is wanted.
+        steps: Updates in all.
+        epochs: Epochs in all.
+        steps_per_epoch: Updates in an epoch.
+        depth: What lies how deep, where the model's structure does not say; as `pg.index` takes it.
+        example: An example input to trace, where structure is not enough; as `pg.index` takes it.
+        pins: Statistics of the weights that another plan read, `other.pins`, for selectors such as
+            `[rms>0.5]`; they are measured unless given.
+
+    Raises:
+        NoMatchError: A rule matches nothing.
+        PlanError: A hyperparameter is read by nobody, a value leaves its domain, a window is empty.
+        ScheduleError: A schedule does not fit the horizon.
+        ModelError: A statistic is asked of weights that are on `meta`.
+
+    Example:
+        >>> import paramgroups as pg
+        >>> from torch import nn
+        >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+        >>> recipe = pg.Recipe(optimizer="adamw", lr=1e-3, rules=[pg.rule(":bias", weight_decay=0.0)])
+        >>> plan = pg.plan(model, recipe, steps=100)
+        >>> plan["0.weight"].weight_decay, plan["0.bias"].weight_decay
+        (0.01, 0.0)
+    """
+    if not isinstance(recipe, Recipe):
+        raise RuleError(f"pg.plan: {recipe!r} is no recipe. Give a pg.Recipe, or pg.load_recipe(path).")
+    horizon = Horizon.of(steps, epochs, steps_per_epoch)
+    if isinstance(model, Index):
+        return Plan(recipe, model, horizon, pins)
+    if not isinstance(model, nn.Module):
+        raise PlanError(f"pg.plan: {type(model).__name__} is no model. Give a torch.nn.Module, or its index.")
+    found = index(model, depth=depth, example=example)
+    return Plan(recipe, found, horizon, _pins(model, recipe, pins), model)
+
+
+def _pins(model: nn.Module, recipe: Recipe, pins: Pins | None) -> dict[str, Mapping[str, float]]:
+    """What is pinned already, and what the selectors read besides."""
+    known = dict(pins or {})
+    wanted = {name for rule in recipe.rules for name in rule.selector.statistics} - set(known)
+    return known | (measure(model, sorted(wanted)) if wanted else {})

@@ -1,0 +1,172 @@
+"""Which rules act on which parameters, and with which values: the only walk over all parameters."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from paramgroups.errors import NoMatchError, ParamGroupsError, PlanError
+from paramgroups.indexing import Index, Row
+from paramgroups.rules import Assignment, Recipe, Rule, RowValue
+from paramgroups.rules.values import checked, checked_factor
+from paramgroups.select import Selection, nearest_match
+
+Codes = npt.NDArray[np.int64]
+Pins = Mapping[str, Mapping[str, float]]
+Interval = tuple[int, int]
+LARGEST_KEY = 2**62
+
+
+class Segment(NamedTuple):
+    """Rows of one tensor that rules treat unlike the rest of it."""
+
+    position: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Match:
+    """What one rule matches.
+
+    Attributes:
+        rule: The rule.
+        number: Its place in the recipe, from 1.
+        codes: For each parameter 0 where the rule does not match all of it, else 1 + the place of its
+            values in `values`.
+        values: The distinct values that the rule gives, in the order of its assignments.
+        parts: The rows that it matches where it matches a part of a tensor, with their code.
+    """
+
+    rule: Rule
+    number: int
+    codes: Codes
+    values: tuple[tuple[Any, ...], ...]
+    parts: Mapping[int, tuple[tuple[Interval, ...], int]]
+
+    def code_of(self, segment: Segment) -> int:
+        """Its code for rows of a tensor; 0 where it does not match them."""
+        if whole := int(self.codes[segment.position]):
+            return whole
+        intervals, code = self.parts.get(segment.position, ((), 0))
+        inside = any(start <= segment.start and segment.stop <= stop for start, stop in intervals)
+        return code if inside else 0
+
+    def __bool__(self) -> bool:
+        return bool(self.parts) or bool(self.codes.any())
+
+
+def match_rules(recipe: Recipe, index: Index, pins: Pins) -> list[Match]:
+    """Match all rules of a recipe, in its order.
+
+    Raises:
+        NoMatchError: A rule matches nothing, and does not say that this is meant.
+        PlanError: A value that a rule finds for a parameter has no meaning.
+    """
+    return [_match(rule, number, recipe, index, pins) for number, rule in enumerate(recipe.rules, 1)]
+
+
+def place_of(number: int, recipe: Recipe) -> str:
+    """A rule's place in words: the end of an error's message."""
+    return f"Rule {number} of recipe" + (f' "{recipe.name}"' if recipe.name else "")
+
+
+@contextmanager
+def told_with(number: int, recipe: Recipe) -> Iterator[None]:
+    """Errors end with the rule that they come from."""
+    try:
+        yield
+    except ParamGroupsError as error:
+        raise type(error)(f"{error}\n  {place_of(number, recipe)}.") from error
+
+
+def _match(rule: Rule, number: int, recipe: Recipe, index: Index, pins: Pins) -> Match:
+    selection = _selected(rule, number, recipe, index, pins)
+    if not any(isinstance(assignment.value, RowValue) for assignment in rule.assignments):
+        values = (tuple(assignment.value for assignment in rule.assignments),)
+        parts = {position: (intervals, 1) for position, intervals in selection.rows.items()}
+        return Match(rule, number, selection.whole.astype(np.int64), values, parts)
+    with told_with(number, recipe):
+        return _match_rows(rule, number, selection, index)
+
+
+def _match_rows(rule: Rule, number: int, selection: Selection, index: Index) -> Match:
+    positions = [*np.flatnonzero(selection.whole).tolist(), *selection.rows]
+    rows = [index.rows[position] for position in positions]
+    places: dict[tuple[Any, ...], int] = {}
+    columns = [_column(assignment, rows) for assignment in rule.assignments]
+    found = [places.setdefault(values, len(places) + 1) for values in zip(*columns, strict=True)]
+    code = dict(zip(positions, found, strict=True))
+    parts = {position: (intervals, code.pop(position)) for position, intervals in selection.rows.items()}
+    codes = np.zeros(len(index), dtype=np.int64)
+    codes[list(code)] = list(code.values())
+    return Match(rule, number, codes, tuple(places), parts)
+
+
+def _selected(rule: Rule, number: int, recipe: Recipe, index: Index, pins: Pins) -> Selection:
+    with told_with(number, recipe):
+        selection = rule.selector.select(index, pins)
+    if not selection and rule.missing == "error":
+        raise _no_match(rule, number, recipe, index)
+    return selection
+
+
+def _no_match(rule: Rule, number: int, recipe: Recipe, index: Index) -> NoMatchError:
+    near = nearest_match(rule.selector, index)
+    nearest = f'\n  Nearest: "{near[0]}" ({near[1]:,} parameter{"s" * (near[1] != 1)}).' if near else ""
+    return NoMatchError(
+        f'"{rule.selector.written}" matches none of {len(index):,} parameters.{nearest}\n'
+        f'  {place_of(number, recipe)}. If that is meant, give the rule missing="ignore".'
+    )
+
+
+def _column(assignment: Assignment, rows: Sequence[Row]) -> list[Any]:
+    if not isinstance(assignment.value, RowValue):
+        return [assignment.value] * len(rows)
+    values = list(assignment.value.resolve(rows)) if rows else []
+    check = checked_factor if assignment.scales else checked
+    found = []
+    for row, value in zip(rows, values, strict=True):
+        try:
+            found.append(check(assignment.name, value))
+        except ParamGroupsError as error:
+            raise PlanError(f'{assignment.value.label} for "{row.name}": {error}') from error
+    return found
+
+
+def profiles_of(trainable: Codes, matches: Sequence[Match]) -> tuple[Codes, Codes]:
+    """Number the parameters so that those whom the same rules give the same values have one number.
+
+    Returns:
+        The number of each parameter, and for each number the position of its first parameter.
+    """
+    key = trainable.astype(np.int64)
+    size = 2
+    for match in matches:
+        count = len(match.values) + 1
+        if size * count > LARGEST_KEY:
+            _, key = np.unique(key, return_inverse=True)
+            size = int(key.max(initial=0)) + 1
+        key = key * count + match.codes
+        size *= count
+    _, first, number = np.unique(key, return_index=True, return_inverse=True)
+    return number, first
+
+
+def segments_of(matches: Sequence[Match], index: Index) -> list[Segment]:
+    """Cut each tensor of which rules match parts, at all ends of those parts."""
+    cuts: dict[int, set[int]] = {}
+    for match in matches:
+        for position, (intervals, _) in match.parts.items():
+            cuts.setdefault(position, {0, index.rows[position].shape[0]}).update(*intervals)
+    return [segment for position in sorted(cuts) for segment in _between(position, sorted(cuts[position]), matches)]
+
+
+def _between(position: int, cuts: list[int], matches: Sequence[Match]) -> Iterator[Segment]:
+    for start, stop in zip(cuts, cuts[1:], strict=False):
+        segment = Segment(position, start, stop)
+        if any(match.code_of(segment) and not match.codes[position] for match in matches):
+            yield segment

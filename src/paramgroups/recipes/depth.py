@@ -1,0 +1,69 @@
+"""Rates by depth: the nearer the input, the smaller."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from paramgroups.errors import RuleError
+from paramgroups.indexing import Row
+from paramgroups.rules import Rule, RowValue, rule
+from paramgroups.rules.values import Data, checked_factor
+
+
+@dataclass(frozen=True, slots=True)
+class LayerDecay(RowValue):
+    """The factor decay ** (top - depth); made by `layer_decay`."""
+
+    decay: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "decay", checked_factor("layer_decay", self.decay))
+        if self.decay == 0:
+            raise RuleError(
+                "layer_decay(0) would stop all but the top. Freeze by a rule: trainable=False."
+            )
+
+    @property
+    def label(self) -> str:
+        return f"layer_decay({self.decay:g})"
+
+    def where(self, row: Row) -> str:
+        tower = f" of {row.tower}" if row.tower else ""
+        return f"depth {row.depth}{tower}"
+
+    def resolve(self, rows: Sequence[Row]) -> list[Any]:
+        if all(row.levels == 1 for row in rows):
+            raise RuleError(
+                f"{self.label}: all {len(rows)} parameters lie at one depth, so it would do nothing. "
+                "Tell the depth: pg.plan(model, …, depth={\"stem\": 0, \"blocks.0\": 1, …}), or an example "
+                "input to trace, example=batch."
+            )
+        return [self.decay ** (row.levels - 1 - row.depth) for row in rows]
+
+    def to_data(self) -> Data:
+        return {"use": "layer_decay", "decay": self.decay}
+
+
+def layer_decay(decay: float, select: str = "**") -> Rule:
+    """Multiply the rate by decay ** (top - depth): the head keeps it, each level below has less.
+
+    In a model of several towers each tower counts its own depth. A schedule keeps these ratios, since
+    it is a factor on top of them.
+
+    Args:
+        decay: Factor from one level to the next below, such as 0.75.
+        select: Which parameters.
+
+    Raises:
+        RuleError: The decay is no number above 0; or, when planned, all parameters lie at one depth.
+
+    Example:
+        >>> import paramgroups as pg
+        >>> pg.recipes.layer_decay(0.75)
+        rule('**', lr_scale=LayerDecay(decay=0.75))
+
+    Source: ELECTRA (arXiv 2003.10555), BEiT (arXiv 2106.08254); the idea of a rate for each layer is
+    ULMFiT's (arXiv 1801.06146). They scale the weight decay too where the optimizer multiplies it by
+    the rate, as AdamW does; so does this, and `plan.check()` says so.
+    """
+    return rule(select, lr_scale=LayerDecay(decay))

@@ -1,0 +1,176 @@
+"""A recipe: the optimizer's defaults and an ordered list of rules. Plain data."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+from paramgroups.errors import RuleError
+from paramgroups.optim import optimizer_class, torch_optimizers
+from paramgroups.optim.classes import Named
+from paramgroups.rules.rule import Assignment, Rule, assignments, checked_schedules
+from paramgroups.rules.toml import dump
+from paramgroups.rules.values import Data, RowValue, to_data
+from paramgroups.schedules import Schedule
+from paramgroups.schedules import to_data as schedule_data
+
+Rules = Iterable["Rule | Rules"]
+
+
+@dataclass(frozen=True, init=False, slots=True)
+class Recipe:
+    """What every parameter gets unless a rule says otherwise, and the rules.
+
+    Args:
+        optimizer: Lower-case name of a class of `torch.optim`, or an optimizer class.
+        lr: The rate that rules set or scale, at least 0.
+        rules: Rules in the order in which they act; a list within the list is read in place.
+        schedule: The schedule of the rate.
+        schedules: Schedules of other hyperparameters, by name.
+        name: What error messages call the recipe; a loaded one has the name of its file.
+        **settings: Other hyperparameters of the optimizer, for all parameters. What is unset has the
+            default of the optimizer's class.
+
+    Raises:
+        RuleError: The optimizer is not known, or a value has no meaning.
+
+    Example:
+        >>> import paramgroups as pg
+        >>> pg.Recipe(optimizer="sgd", lr=0.1, momentum=0.9, rules=[pg.rule("head", lr_scale=10)])
+        Recipe(optimizer='sgd', lr=0.1, momentum=0.9, rules=[rule('head', lr_scale=10.0)])
+    """
+
+    optimizer: Named
+    assignments: tuple[Assignment, ...]
+    rules: tuple[Rule, ...]
+    schedules: tuple[tuple[str, Schedule], ...]
+    name: str | None = field(compare=False)
+
+    def __init__(
+        self,
+        /,
+        *,
+        optimizer: Named,
+        lr: float,
+        rules: Rules = (),
+        schedule: Schedule | None = None,
+        schedules: Mapping[str, Schedule] | None = None,
+        name: str | None = None,
+        **settings: Any,
+    ) -> None:
+        optimizer_class(optimizer)
+        values = {
+            "optimizer": optimizer,
+            "assignments": _defaults({"lr": lr} | settings),
+            "rules": tuple(_flat(rules)),
+            "schedules": tuple(checked_schedules(schedule, schedules).items()),
+            "name": name,
+        }
+        for key, value in values.items():
+            object.__setattr__(self, key, value)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The hyperparameters that it gives to all parameters, the rate among them."""
+        return {assignment.name: assignment.value for assignment in self.assignments}
+
+    @property
+    def lr(self) -> float:
+        """The rate that rules set or scale."""
+        return float(self.settings["lr"])
+
+    def with_parts(self, rules: Iterable[Rule], schedules: Mapping[str, Schedule]) -> "Recipe":
+        """The same recipe with other rules and schedules."""
+        made = copy(self)
+        object.__setattr__(made, "rules", tuple(rules))
+        object.__setattr__(made, "schedules", tuple(schedules.items()))
+        return made
+
+    def to_data(self) -> Data:
+        """The recipe as plain data: what its TOML says.
+
+        Raises:
+            RuleError: It holds a function or a class, which are no data.
+        """
+        data: Data = {"name": self.name} if self.name else {}
+        data |= {"optimizer": _named(self.optimizer)} | self.settings
+        data |= _schedules_data(dict(self.schedules))
+        return data | {"rules": [rule_data(rule) for rule in self.rules]}
+
+    def to_toml(self) -> str:
+        """The recipe as TOML, which `load_recipe` reads back as an equal recipe.
+
+        Raises:
+            RuleError: It holds a function or a class, which are no data.
+        """
+        return dump(self.to_data())
+
+    def __repr__(self) -> str:
+        schedules = dict(self.schedules)
+        parts = {"optimizer": self.optimizer} | self.settings
+        parts |= {"schedule": schedules.pop("lr", None), "schedules": schedules or None}
+        parts |= {"rules": list(self.rules) or None, "name": self.name}
+        shown = (f"{key}={value!r}" for key, value in parts.items() if value is not None)
+        return f"Recipe({', '.join(shown)})"
+
+
+def _flat(rules: Rules) -> Iterator[Rule]:
+    if isinstance(rules, (Rule, str)) or not isinstance(rules, Iterable):
+        raise RuleError(f"rules={rules!r}: give a list of rules.")
+    for item in rules:
+        if isinstance(item, Rule):
+            yield item
+        elif isinstance(item, (list, tuple)):
+            yield from _flat(item)
+        else:
+            raise RuleError(f"{item!r} is no rule. Write pg.rule(selector, setting=value).")
+
+
+def _defaults(settings: Mapping[str, Any]) -> tuple[Assignment, ...]:
+    found = assignments(settings)
+    for assignment in found:
+        if assignment.scales:
+            raise RuleError(f"{assignment.key}= scales, and a recipe's defaults have nothing to scale: set it.")
+        if isinstance(assignment.value, RowValue):
+            raise RuleError(
+                f'{assignment.key}= differs from row to row: give it to a rule, such as rule("**", …).'
+            )
+        if assignment.name == "trainable":
+            raise RuleError('trainable= is for rules: write rule("**", trainable=False).')
+    return found
+
+
+def _named(optimizer: Named) -> str:
+    if isinstance(optimizer, str):
+        return optimizer
+    for name, cls in torch_optimizers().items():
+        if cls is optimizer:
+            return name
+    raise RuleError(
+        f"optimizer={optimizer.__name__} is a class, and a class is no data: a file names optimizers of "
+        "torch.optim only. Save the rest, and give the class where the recipe is loaded."
+    )
+
+
+def _schedules_data(schedules: dict[str, Schedule]) -> Data:
+    data = {name: schedule_data(schedule) for name, schedule in schedules.items()}
+    rate = data.pop("lr", None)
+    found = {"schedule": rate, "schedules": data or None}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def rule_data(rule: Rule) -> Data:
+    """A rule as plain data."""
+    if rule.selector.opaque:
+        raise RuleError(
+            f"{rule.selector.text} is a function, and a function is no data. Plan first, then save "
+            "`plan.recipe`: it holds the names that were found instead."
+        )
+    data: Data = {"select": rule.selector.text}
+    data |= {key: _setting_data(key, value) for key, value in rule.settings.items()}
+    return data | rule.options | _schedules_data(dict(rule.schedules))
+
+
+def _setting_data(key: str, value: Any) -> Any:
+    return _named(value) if key == "optimizer" else to_data(value)
+

@@ -1,0 +1,52 @@
+"""Plain data as TOML: short values in line, rules as tables of their own."""
+
+import json
+import re
+from typing import Any
+
+from paramgroups.errors import RuleError
+
+BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def dump(data: dict[str, Any]) -> str:
+    """A dict as TOML; a list of dicts under "rules" becomes one `[[rules]]` table each.
+
+    Raises:
+        RuleError: A value is of a kind that TOML has not, such as None.
+    """
+    plain = {key: value for key, value in data.items() if key != "rules"}
+    blocks = [_lines(plain)] + [f"[[rules]]\n{_lines(rule)}" for rule in data.get("rules", [])]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _lines(table: dict[str, Any]) -> str:
+    return "\n".join(f"{_key(key)} = {_value(value, key)}" for key, value in table.items())
+
+
+def _key(key: str) -> str:
+    return key if BARE_KEY.fullmatch(key) else _text(key)
+
+
+def _text(value: str) -> str:
+    # JSON escapes what TOML does, but for the delete character.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _value(value: Any, where: str) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return _text(value)
+        case int():
+            return str(value)
+        case float():
+            return repr(value)
+        case list() | tuple():
+            return f"[{', '.join(_value(item, where) for item in value)}]"
+        case dict():
+            pairs = (f"{_key(key)} = {_value(item, where)}" for key, item in value.items())
+            return f"{{ {', '.join(pairs)} }}" if value else "{}"
+    raise RuleError(f"{where}={value!r} cannot be written as TOML. Leave it unset, or write text or a number.")
+

@@ -1,0 +1,194 @@
+"""Values of settings: plain ones, checked, and values that are a function of the row."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from paramgroups.errors import RuleError, listing
+from paramgroups.indexing import Row
+from paramgroups.optim import domain_of, is_number
+from paramgroups.optim.hyperparameters import DOMAINS
+
+Data = dict[str, Any]
+
+
+class RowValue(ABC):
+    """A value that differs from parameter to parameter."""
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """What `explain` calls it."""
+
+    @abstractmethod
+    def resolve(self, rows: Sequence[Row]) -> list[Any]:
+        """The value of each of the rows that a rule matches."""
+
+    @abstractmethod
+    def to_data(self) -> Data:
+        """Itself as plain data, for a file."""
+
+    def where(self, row: Row) -> str:
+        """What of the row the value depends on: parameters of one value are named by it."""
+        return row.name
+
+    @property
+    def opaque(self) -> bool:
+        """Whether only its results can be saved, not the way they were found."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class PerParameter(RowValue):
+    """A user's function of the row; made by `per_parameter`."""
+
+    name: str
+    fn: Callable[[Row], Any]
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+    @property
+    def opaque(self) -> bool:
+        return True
+
+    def resolve(self, rows: Sequence[Row]) -> list[Any]:
+        return [self._value(row) for row in rows]
+
+    def _value(self, row: Row) -> Any:
+        try:
+            return self.fn(row)
+        except Exception as error:
+            raise RuleError(
+                f'per_parameter("{self.name}") raised {type(error).__name__} for "{row.name}": {error}. '
+                "It must return a value for each parameter that its rule matches."
+            ) from error
+
+    def to_data(self) -> Data:
+        raise RuleError(
+            f'per_parameter("{self.name}") is a function, and a function is no data. Plan first, then save '
+            "`plan.recipe`: it holds the resolved values instead."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Table(RowValue):
+    """Resolved values by name: what a function is saved as."""
+
+    name: str
+    values: tuple[tuple[str, Any], ...]
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+    @property
+    def opaque(self) -> bool:
+        return True
+
+    def resolve(self, rows: Sequence[Row]) -> list[Any]:
+        values = dict(self.values)
+        if lacking := [row.name for row in rows if row.name not in values]:
+            raise RuleError(
+                f'The table "{self.name}" has no value for {listing(lacking)}. '
+                "It was saved for another model: add the names, or give the function again."
+            )
+        return [values[row.name] for row in rows]
+
+    def to_data(self) -> Data:
+        return {"use": "table", "label": self.name, "opaque": True, "values": dict(self.values)}
+
+
+def per_parameter(label: str, fn: Callable[[Row], Any]) -> PerParameter:
+    """A value that is a function of the row.
+
+    Args:
+        label: What `explain` and a saved recipe call it.
+        fn: Called once with the index's row of each parameter that the rule matches.
+
+    Raises:
+        RuleError: The label is empty, or `fn` cannot be called.
+
+    Example:
+        >>> import paramgroups as pg
+        >>> narrow = pg.per_parameter("1/fan_in", lambda row: 256 / row.fan_in)
+        >>> pg.rule("blocks[ndim==2]", lr_scale=narrow).settings["lr_scale"].label
+        '1/fan_in'
+    """
+    if not isinstance(label, str) or not label:
+        raise RuleError(f"per_parameter(label={label!r}): give it a name, such as \"1/fan_in\".")
+    if not callable(fn):
+        raise RuleError(f'per_parameter("{label}", {fn!r}): give a function of the row.')
+    return PerParameter(label, fn)
+
+
+def checked(name: str, value: Any) -> Any:
+    """A plain value of the hyperparameter `name`, as plain Python.
+
+    Raises:
+        RuleError: It is a tensor, text for a number, NaN or infinite, or out of the domain.
+    """
+    value = _plain(name, value)
+    if name in DOMAINS and not is_number(value):
+        raise RuleError(f"{name}={value!r} is no number. {_number_hint(value)}")
+    if is_number(value):
+        _check_domain(name, value)
+    return float(value) if name == "lr" else value
+
+
+def checked_factor(name: str, value: Any) -> float:
+    """A factor for the hyperparameter `name`.
+
+    Raises:
+        RuleError: It is no finite number of at least 0.
+    """
+    value = _plain(name, value)
+    if not is_number(value):
+        raise RuleError(f"{name}_scale={value!r} is no number. {_number_hint(value)}")
+    if not (math.isfinite(value) and value >= 0):
+        raise RuleError(f"{name}_scale={value!r}: a factor is finite and at least 0.")
+    return float(value)
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if hasattr(value, "item") and hasattr(value, "shape"):
+        raise RuleError(
+            f"{name}={value!r} is a tensor, which several groups would share. Write a number; "
+            "where the optimizer wants tensor rates, the scheduler makes one for each group."
+        )
+    value = tuple(value) if isinstance(value, list) else value
+    try:
+        hash(value)
+    except TypeError:
+        raise RuleError(f"{name}={value!r}: a setting is a number, text, a switch or a tuple of those.") from None
+    return value
+
+
+def _number_hint(value: Any) -> str:
+    if not isinstance(value, str):
+        return "Write a number."
+    try:
+        number = float(value)
+    except ValueError:
+        return "Write a number."
+    return f"Write it without quotes: {number!r} (YAML reads 1e-4 as text; 1.0e-4 is a number)."
+
+
+def _check_domain(name: str, value: float) -> None:
+    domain = domain_of(name)
+    if value not in domain:
+        wanted = "finite" if not math.isfinite(value) else str(domain)
+        raise RuleError(f"{name}={value!r} is out of its domain: it must be {wanted}.")
+
+
+def to_data(value: Any) -> Any:
+    """A setting's value as plain data."""
+    return value.to_data() if isinstance(value, RowValue) else value
+

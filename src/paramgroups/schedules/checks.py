@@ -1,0 +1,94 @@
+"""What a number, a text or a length may be, said once for horizons and schedules."""
+
+import math
+import reprlib
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from numbers import Integral, Real
+
+from paramgroups.errors import ScheduleError
+
+MOST_TICKS = 2**53
+"""The last count that a float holds exactly; factors are evaluated at float ticks."""
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
+
+
+def shown(value: object) -> str:
+    """A short `repr`, also of what is huge, deeply nested or without one."""
+    try:
+        return _SHORT.repr(value)
+    except ValueError:  # an int of more digits than Python prints
+        return f"<{type(value).__name__}>"
+
+
+def whole(what: str, value: object, *, least: int) -> int:
+    """A count: an int, also numpy's, of at least `least`."""
+    asked = f"{what}={shown(value)}"
+    if isinstance(value, float) and value.is_integer() and least <= value <= MOST_TICKS:
+        raise ScheduleError(f"{asked} is a float. Write {what}={int(value)}.")
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise ScheduleError(f"{asked} is a {type(value).__name__}. Write an int, such as {what}=100.")
+    count = int(value)
+    if not least <= count <= MOST_TICKS:
+        raise ScheduleError(f"{asked} is not between {least} and 2**53. Write an int, such as {what}=100.")
+    return count
+
+
+def number(what: str, value: object) -> float:
+    """A finite real number, as a float."""
+    asked = f"{what}={shown(value)}"
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ScheduleError(f"{asked} is a {type(value).__name__}. Write a number, such as 0.1.")
+    try:
+        found = float(value)
+    except OverflowError:
+        found = math.inf
+    if not math.isfinite(found):
+        raise ScheduleError(f"{asked} is not finite. Write a number, such as 0.1.")
+    return found
+
+
+def factor(what: str, value: object) -> float:
+    """What a base value is multiplied by: a finite number of 0 or more."""
+    found = number(what, value)
+    if found < 0:
+        raise ScheduleError(f"{what}={shown(value)} is negative. A factor is 0 or more, 1 leaves the value.")
+    return found
+
+
+def positive(what: str, value: object) -> float:
+    """A finite number above 0."""
+    found = number(what, value)
+    if found <= 0:
+        raise ScheduleError(f"{what}={shown(value)} is not above 0. Write a number such as 1.0.")
+    return found
+
+
+def text(what: str, value: object) -> str:
+    """A text that is not blank."""
+    if not isinstance(value, str) or not value.strip():
+        raise ScheduleError(f'{what}={shown(value)} is no name. Write a text, such as "my curve".')
+    return value
+
+
+def factors(what: str, values: object) -> tuple[float, ...]:
+    """At least one factor, in order."""
+    if not isinstance(values, Iterable) or isinstance(values, str | bytes | AbstractSet | Mapping):
+        raise ScheduleError(f"{what}={shown(values)} is no list. Write one factor per tick: [1.0, 0.5].")
+    try:
+        listed = list(values)
+    except TypeError:  # a tensor or array of no dimensions says it is iterable, and is not
+        raise ScheduleError(f"{what}={shown(values)} is no list. Write one factor per tick.") from None
+    if not listed:
+        raise ScheduleError(f"{what} is empty. Write one factor per tick: [1.0, 0.5].")
+    return tuple(factor(f"{what}[{i}]", value) for i, value in enumerate(listed))
+
+
+def function_of_progress(what: str, value: object) -> object:
+    """Anything that can be called; what it returns is checked when it is."""
+    if not callable(value):
+        raise ScheduleError(f"{what}={shown(value)} is no function. Write one of progress: lambda u: 1 - u.")
+    return value

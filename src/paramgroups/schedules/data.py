@@ -1,0 +1,105 @@
+"""A schedule as plain data, for TOML: `{use = "cosine", end = 0.01}`, or a list of those for a chain."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import MISSING, fields
+from typing import Any
+
+from paramgroups.errors import ScheduleError, listing, nearest
+from paramgroups.schedules.checks import shown
+from paramgroups.schedules.given import function, table
+from paramgroups.schedules.schedule import Schedule, Shape, chained
+from paramgroups.schedules.shapes import constant, cosine, exponential, linear, polynomial, step, warmup
+
+SHAPES: dict[str, type[Shape]] = {
+    shape.__name__: shape
+    for shape in (constant, cosine, exponential, linear, polynomial, step, table, warmup)
+}
+"""What data may name. A user's function is no data; its table is."""
+
+_EXAMPLE = 'Write {use = "cosine", end = 0.01}, or a list of such parts.'
+
+
+def to_data(schedule: Schedule) -> dict[str, Any] | list[dict[str, Any]]:
+    """A schedule as plain data; `from_data` gives an equal one.
+
+    Raises:
+        ScheduleError: It holds a user's function.
+
+    Example:
+        >>> from paramgroups.schedules import cosine, warmup
+        >>> to_data(warmup("5%").then(cosine(end=0.01)))
+        [{'use': 'warmup', 'length': '5%'}, {'use': 'cosine', 'end': 0.01}]
+    """
+    parts = [_entry(shape) for shape in schedule.shapes]
+    return parts[0] if len(parts) == 1 else parts
+
+
+def _entry(shape: Shape) -> dict[str, Any]:
+    if isinstance(shape, function):
+        raise ScheduleError(
+            f'function "{shape.label}" is code, and data holds none.'
+            " Save the plan's recipe instead, plan.recipe.to_toml(): it has the table of its values."
+        )
+    settings = shape.settings().items()
+    return {"use": shape.word} | {k: list(v) if isinstance(v, tuple) else v for k, v in settings}
+
+
+def from_data(data: object, where: str) -> Schedule:
+    """The schedule that plain data describe.
+
+    Args:
+        data: A table with `use` and a shape's settings, or a list of such tables.
+        where: Where the data stand, as an error names it: `"rules[2].schedule"`.
+
+    Raises:
+        ScheduleError: The data describe no schedule.
+
+    Example:
+        >>> from_data([{"use": "warmup", "length": "5%"}, {"use": "cosine"}], "schedule")
+        warmup('5%').then(cosine())
+    """
+    if not isinstance(data, list):
+        return _shape(data, where)
+    parts = [_shape(part, f"{where}[{i}]") for i, part in enumerate(data)]
+    with _at(where):
+        return chained(parts)
+
+
+def _shape(data: object, where: str) -> Shape:
+    if not isinstance(data, dict):
+        raise ScheduleError(f"{where} is {shown(data)}, no schedule. {_EXAMPLE}")
+    if "use" not in data:
+        raise ScheduleError(f"{where} has no key use. {_EXAMPLE}")
+    settings = dict(data)
+    shape = _named(settings.pop("use"), where)
+    _check_keys(shape, settings, where)
+    with _at(where):
+        return shape(**settings)
+
+
+def _named(use: object, where: str) -> type[Shape]:
+    word = use if isinstance(use, str) else ""
+    if word not in SHAPES:
+        raise ScheduleError(f"{where}: use = {shown(use)} is no schedule. {nearest(word, SHAPES)}")
+    return SHAPES[word]
+
+
+def _check_keys(shape: type[Shape], settings: dict[Any, Any], where: str) -> None:
+    known = [field.name for field in fields(shape)]
+    for key in settings:
+        if key not in known:
+            found = f"{where}: {shape.__name__} has no setting {shown(key)}."
+            raise ScheduleError(f"{found} {nearest(key if isinstance(key, str) else '', known)}")
+    needed = [field.name for field in fields(shape) if field.default is MISSING]
+    if absent := [name for name in needed if name not in settings]:
+        raise ScheduleError(f"{where}: {shape.__name__} needs {listing(absent)}. Give {absent[0]} = ….")
+
+
+@contextmanager
+def _at(where: str) -> Iterator[None]:
+    """Names the place of what a schedule's own checks find."""
+    try:
+        yield
+    except ScheduleError as error:
+        raise ScheduleError(f"{where}: {error}") from error
