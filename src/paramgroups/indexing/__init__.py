@@ -5,6 +5,7 @@ from paramgroups.indexing.places import named_parameters
 from paramgroups.indexing.reading import index
 from paramgroups.indexing.roles import ROLES
 from paramgroups.indexing.row import Row
+from paramgroups.indexing.statistics import STATISTICS, measure
 from paramgroups.indexing.tree import Tree
 
-__all__ = ["ROLES", "Index", "Row", "Tree", "index", "named_parameters"]
+__all__ = ["ROLES", "STATISTICS", "Index", "Row", "Tree", "index", "measure", "named_parameters"]

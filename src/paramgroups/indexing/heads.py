@@ -10,8 +10,9 @@ from paramgroups.indexing.wrappers import submodules, tensors
 
 # How a model tells its output layers itself, in transformers and in timm.
 ASKED = ("get_output_embeddings", "get_classifier")
-# The last word of a head's name or class.
+# The last word of a head's name or class; the first word of an auxiliary head's name.
 WORDS = {"head", "heads", "classifier", "predictor"}
+FIRST_WORDS = {"aux", "auxiliary"}
 SEGMENTS = {"bbox_embed", "class_embed", "cls", "logits", "output_projection", "qa_outputs", "score"}
 TOP_SEGMENTS = {"fc", "out", "output", "outc"}
 LAYERS = {"linear", "transposed_linear", "linear_like", "conv", "transposed_conv"}
@@ -64,9 +65,9 @@ def _named(walk: Sequence[Place]) -> Iterator[int]:
 def _is_named(place: Place) -> bool:
     segment = place.path.rpartition(".")[2]
     words, written = split_words(segment), kind_of(type(place.module)).words
-    said = words[-1:] and words[-1] in WORDS or written[-1:] and written[-1] in WORDS
+    last = {*words[-1:], *written[-1:]} & WORDS
     top = "." not in place.path and segment in TOP_SEGMENTS
-    return bool(said) or segment in SEGMENTS or top
+    return bool(last or FIRST_WORDS.intersection(words[:1])) or segment in SEGMENTS or top
 
 
 def _last(walk: Sequence[Place]) -> Iterator[int]:

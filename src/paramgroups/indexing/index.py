@@ -1,6 +1,6 @@
 """The index: the rows of a model, and ways to find them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,7 @@ class Index:
     Iterating gives the rows; `index[name]` finds one by its name or by any alias.
     """
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Iterable[Row]) -> None:
         self.rows = tuple(rows)
 
     def __len__(self) -> int:

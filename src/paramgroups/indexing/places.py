@@ -4,23 +4,36 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from torch import nn
+from torch.nn.utils.parametrize import ParametrizationList
 
 from paramgroups.errors import ModelError
-from paramgroups.indexing.wrappers import steps, submodules, tensor_segment, tensors
+from paramgroups.indexing.wrappers import Step, steps, submodules, tensors
 
 MAX_PLACES = 1_000_000
+MAX_NESTING = 300
 
 
 class Place:
-    """One path that leads to a module; a shared module has several."""
+    """One path that leads to a module; a shared module has several.
 
-    __slots__ = ("module", "parent", "path", "raw")
+    Attributes:
+        module: What stands there.
+        path: Its canonical path; a wrapper and what it holds have the same.
+        segment: What the path is longer by than the parent's; `""` within a wrapper.
+        raw: The same as torch writes it.
+        parent: The place above; None for the model itself.
+        at: Its position in the walk.
+        nesting: How many places are above it.
+    """
 
-    def __init__(self, module: nn.Module, path: str, raw: str, parent: "Place | None") -> None:
-        self.module = module
-        self.path = path
-        self.raw = raw
+    __slots__ = ("at", "module", "nesting", "parent", "path", "raw", "segment")
+
+    def __init__(self, step: Step, parent: "Place | None") -> None:
+        self.segment, self.raw, self.module = step
         self.parent = parent
+        self.path = self.segment if parent is None else join(parent.path, self.segment)
+        self.nesting = 0 if parent is None else parent.nesting + 1
+        self.at = 0
 
     def __repr__(self) -> str:
         return f"<Place {self.path!r}: {type(self.module).__name__}>"
@@ -32,7 +45,7 @@ class Place:
 
 
 class Found(NamedTuple):
-    """One name of one tensor, and where it stands."""
+    """One name of one tensor, where it stands, and its own name there."""
 
     name: str
     tensor: nn.Parameter
@@ -49,36 +62,40 @@ def places(model: nn.Module) -> Iterator[Place]:
     """Every path to every module, parents first, in the model's order; a cycle is entered once.
 
     Raises:
-        ModelError: It is no module, or shared modules lead to more than a million paths.
+        ModelError: It is no module, or its modules lead to too many paths, or to too deep ones.
     """
     if not isinstance(model, nn.Module):
         raise ModelError(f"{type(model).__name__} is no torch.nn.Module, so it has no parameters to index.")
-    todo = [Place(model, "", "", None)]
+    todo = [Place(("", "", model), None)]
     seen: set[int] = set()
     count = 0
     while todo:
         place = todo.pop()
-        count += 1
-        if count > MAX_PLACES:
-            raise ModelError(
-                f'More than {MAX_PLACES:,} paths lead to the modules of this model; "{place.path}" is one. '
-                "Modules that share modules multiply their paths: share fewer of them."
-            )
-        if id(place.module) in seen and _within_itself(place):
+        module = place.module
+        if id(module) in seen and _within_itself(place):
             continue
-        seen.add(id(place.module))
+        seen.add(id(module))
+        place.at = count
+        count += 1
         yield place
-        if submodules(place.module):
-            todo.extend(reversed(_below(place)))
+        if submodules(module):
+            _refuse_endless(place)
+            below = [Place(step, place) for step in steps(module)]
+            below.reverse()
+            todo += below
 
 
-def _below(place: Place) -> list[Place]:
-    path = place.path
-    dotted = path + "." if path else ""
-    return [
-        Place(module, dotted + segments if segments else path, raw, place)
-        for segments, raw, module in steps(place.module)
-    ]
+def _refuse_endless(place: Place) -> None:
+    if place.at > MAX_PLACES:
+        raise ModelError(
+            f'More than {MAX_PLACES:,} paths lead to the modules of this model; "{place.path}" is one. '
+            "Modules that share modules multiply their paths: share fewer of them."
+        )
+    if place.nesting > MAX_NESTING:
+        raise ModelError(
+            f"The modules of this model are nested more than {MAX_NESTING} deep: {place.path[:60]}…. "
+            "Hold them side by side, in a ModuleList."
+        )
 
 
 def _within_itself(place: Place) -> bool:
@@ -98,16 +115,19 @@ def found(walk: Iterable[Place]) -> Iterator[Found]:
     """
     taken: dict[str, nn.Parameter] = {}
     for place in walk:
-        for key, tensor in tensors(place.module).items():
+        own = tensors(place.module)
+        if not own:
+            continue
+        dotted = f"{place.path}." if place.path else ""
+        behind = isinstance(place.module, ParametrizationList)
+        for key, tensor in own.items():
             if tensor is None:
                 continue
-            name = join(place.path, tensor_segment(place.module, key))
-            known = taken.get(name)
-            if known is tensor:
-                continue
-            if known is not None:
+            # The one tensor behind a parametrized name has that name.
+            name = place.path if behind and key == "original" else dotted + key
+            known = taken.setdefault(name, tensor)
+            if known is not tensor:
                 name = _distinguished(place, key, tensor, taken)
-            taken[name] = tensor
             yield Found(name, tensor, place, key)
 
 
@@ -118,6 +138,7 @@ def _distinguished(place: Place, key: str, tensor: nn.Parameter, taken: dict[str
             f'Two tensors of this model are both called "{name}": one within its wrappers, one in the model. '
             "Rename one of the two attributes."
         )
+    taken[name] = tensor
     return name
 
 

@@ -1,6 +1,5 @@
 """What a parameter is for: told from the type of its module first, from its name second."""
 
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -95,7 +94,7 @@ def roles_of(spot: Spot) -> frozenset[str]:
     roles |= _by_name(spot) if spot.key in NAME_ROLES else _by_type(kind, spot) or _by_name(spot)
     biased = spot.vector and "embedding" not in roles and "bias" in split_words(spot.key)
     roles.add("bias" if biased else "weight")
-    if spot.in_head and not roles & {"norm", "scale"}:
+    if spot.in_head:
         roles.add("head")
     if spot.in_attention and roles & {"linear", "conv"}:
         roles.add("attention")
@@ -104,7 +103,8 @@ def roles_of(spot: Spot) -> frozenset[str]:
     return frozenset(roles)
 
 
-def most_telling(roles: Iterable[str]) -> str:
+@lru_cache(maxsize=4096)
+def most_telling(roles: frozenset[str]) -> str:
     """The first of `ROLES` among these."""
     return next(role for role in ROLES if role in roles)
 

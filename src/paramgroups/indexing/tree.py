@@ -9,12 +9,17 @@ import numpy.typing as npt
 class Node:
     """A segment of a dotted path, and the slice of `Tree.order` that holds all parameters below it."""
 
-    __slots__ = ("children", "start", "stop")
+    __slots__ = ("children", "position", "start", "stop")
 
     def __init__(self) -> None:
-        self.children: dict[str, Node] = {}
+        self.children: dict[str, Node] = NO_CHILDREN
+        self.position = -1
         self.start = 0
         self.stop = 0
+
+
+# Shared by all leaves: most nodes are leaves, and a dict for each would be most of the cost.
+NO_CHILDREN: dict[str, Node] = {}
 
 
 class Tree:
@@ -28,25 +33,31 @@ class Tree:
 
     def __init__(self, names: Iterable[tuple[str, int]]) -> None:
         self.root = Node()
-        leaves: dict[int, list[int]] = {}
+        nodes = {"": self.root}
         for name, position in names:
-            node = self.root
-            for segment in name.split("."):
-                child = node.children.get(segment)
-                if child is None:
-                    child = node.children[segment] = Node()
-                node = child
-            leaves.setdefault(id(node), []).append(position)
+            node = nodes.get(name) or _grown(nodes, name)
+            node.position = position
         order: list[int] = []
-        _number(self.root, leaves, order)
+        _number(self.root, order)
         self.order: npt.NDArray[np.int64] = np.array(order, dtype=np.int64)
 
 
-def _number(node: Node, leaves: dict[int, list[int]], order: list[int]) -> None:
+def _grown(nodes: dict[str, Node], path: str) -> Node:
+    """The node of a path, made with all above it that are not there yet."""
+    above, _, segment = path.rpartition(".")
+    parent = nodes.get(above) or _grown(nodes, above)
+    if parent.children is NO_CHILDREN:
+        parent.children = {}
+    node = nodes[path] = parent.children[segment] = Node()
+    return node
+
+
+def _number(node: Node, order: list[int]) -> None:
     node.start = len(order)
-    order.extend(leaves.get(id(node), ()))
+    if node.position >= 0:
+        order.append(node.position)
     for child in node.children.values():
-        _number(child, leaves, order)
+        _number(child, order)
     node.stop = len(order)
 
 

@@ -56,7 +56,8 @@ def _find(named: Named) -> type[torch.optim.Optimizer]:
         return named
     if not isinstance(named, str):
         raise RuleError(
-            f"optimizer={named!r} is no optimizer. Give the lower-case name of a torch.optim class, or a class."
+            f"optimizer={named!r} is no optimizer. Give the lower-case name of a torch.optim class, "
+            "or an optimizer class."
         )
     known = torch_optimizers()
     if named not in known:
@@ -65,11 +66,11 @@ def _find(named: Named) -> type[torch.optim.Optimizer]:
 
 
 @cache
-def _read(cls: type[torch.optim.Optimizer]) -> OptimizerClass:
+def _read(cls: Any) -> OptimizerClass:
     """A class tells its defaults when it is made, so make one of a tensor that nobody trains."""
     probe = torch.nn.Parameter(torch.zeros(1, 1))
     try:
-        made = cls([probe], lr=1e-3)  # type: ignore[call-arg]  # every optimizer takes a rate
+        made = cls([probe], lr=1e-3)
     except Exception as error:
         raise RuleError(
             f"optimizer={cls.__name__} cannot be made from parameters and lr alone: {error}. "

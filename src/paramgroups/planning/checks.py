@@ -45,7 +45,9 @@ def everything_frozen(subject: Subject) -> Iterator[Finding]:
     if not subject.groups:
         names = tuple(row.name for row in subject.resolution.index)
         message = f"All {len(names):,} parameters are frozen for the whole run."
-        yield Finding("PG001", "error", message, "Take trainable=False off some rule, or set requires_grad.", names)
+        yield Finding(
+            "PG001", "error", message, "Take trainable=False off some rule, or set requires_grad.", names
+        )
 
 
 def no_schedule(subject: Subject) -> Iterator[Finding]:
@@ -98,7 +100,8 @@ def slow_head(subject: Subject) -> Iterator[Finding]:
     others = [rate for row, rate, _ in trained if "head" not in row.roles]
     slow = [(row, rate) for row, rate in heads if others and rate < max(others)]
     if slow:
-        message = f"The head learns at {decimal(min(rate for _, rate in slow))}, other parts at up to {decimal(max(others))}."
+        lowest = decimal(min(rate for _, rate in slow))
+        message = f"The head learns at {lowest}, other parts at up to {decimal(max(others))}."
         fix = 'A new head wants the largest rate: pg.rule(":head", lr_scale=10).'
         yield Finding("PG006", "advice", message, fix, tuple(row.name for row, _ in slow))
 
@@ -112,8 +115,8 @@ def decay_follows_rate(subject: Subject) -> Iterator[Finding]:
         weak = min(strength)
         names = tuple(name for name, rate, decay in decayed if rate * decay == weak)
         message = (
-            f"torch's optimizers multiply weight decay by the rate: it shrinks weights by {decimal(max(strength))} "
-            f"a step where rates are large, and by {decimal(weak)} in {listing(names, 3)}."
+            "torch's optimizers multiply weight decay by the rate: it shrinks weights by "
+            f"{decimal(max(strength))} a step at large rates, by {decimal(weak)} in {listing(names, 3)}."
         )
         fix = "If all should decay alike, scale it the other way: lr_scale=0.1 with weight_decay_scale=10."
         yield Finding("PG007", "advice", message, fix, names)

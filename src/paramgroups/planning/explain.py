@@ -36,7 +36,9 @@ class Explanation:
         return "\n".join(lines)
 
 
-def explain(row: Row, profile: Profile, horizon: Horizon, title: str, tick: float | None = None) -> Explanation:
+def explain(
+    row: Row, profile: Profile, horizon: Horizon, title: str, tick: float | None = None
+) -> Explanation:
     """Explain one parameter, at a tick or, without one, over all of training with the schedule named.
 
     Args:
@@ -53,21 +55,32 @@ def explain(row: Row, profile: Profile, horizon: Horizon, title: str, tick: floa
     }
     told["trainable"] = list(_chain_lines(profile.trainable, row, horizon, tick))
     defaults = {name: course.base for name, course in profile.courses.items() if name not in told}
-    shown = [f"{name} {decimal(value)}" for name, value in pack(defaults).items() if value is not None]
-    told["defaults"] = [f"of {profile.optimizer.name}: {', '.join(shown)}"]
+    shown = [
+        f"{name} {decimal(value)}" for name, value in pack(defaults).items() if value not in (None, False)
+    ]
+    told["defaults"] = [f"{', '.join(shown) or 'none'} ({profile.optimizer.name})"]
     return Explanation(row.name, title, told)
 
 
 def _is_default(course: Course) -> bool:
-    return len(course.chain.links) == 1 and course.constant and course.chain.links[0].origin.startswith("default")
+    return (
+        len(course.chain.links) == 1
+        and course.constant
+        and course.chain.links[0].origin.startswith("default")
+    )
 
 
 def _course_lines(course: Course, row: Row, horizon: Horizon, tick: float | None) -> Iterator[str]:
     if tick is not None:
         factor = course.factor(tick)
         scheduled = course.timing(tick)
-        last = f" × {decimal(factor)} ({scheduled.schedule!r} at {horizon.progress_text(tick)})" if scheduled else ""
-        yield f"{decimal(course.at(tick))} = {_product(course.chain, row, tick)}{last}"
+        last = (
+            f" × {decimal(factor)} ({scheduled.schedule!r} at {horizon.progress_text(tick)})"
+            if scheduled
+            else ""
+        )
+        product = f"{_product(course.chain, row, tick)}{last}"
+        yield product if product.count(" × ") == 0 else f"{decimal(course.at(tick))} = {product}"
     else:
         yield from _chain_lines(course.chain, row, horizon, None)
         yield from (_timing_line(start, timing, horizon) for start, timing in course.timings if timing)

@@ -63,7 +63,9 @@ class Group:
 
         Rows with values of their own are plain data under `rows`.
         """
-        values = {name: course.base if tick is None else course.at(tick) for name, course in self.courses.items()}
+        values = {
+            name: course.base if tick is None else course.at(tick) for name, course in self.courses.items()
+        }
         settings = pack(values)
         if self.segments:
             settings["rows"] = [_row_data(segment, self.profile, tick) for segment in self.segments]

@@ -13,7 +13,7 @@ from paramgroups.rules import Recipe
 from paramgroups.schedules import Horizon
 
 
-def plan(
+def plan(  # noqa: PLR0913  # the words of the language
     model: nn.Module | Index,
     recipe: Recipe,
     *,

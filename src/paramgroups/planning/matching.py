@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from paramgroups.errors import NoMatchError, ParamGroupsError, PlanError
 from paramgroups.indexing import Index, Row
-from paramgroups.rules import Assignment, Recipe, Rule, RowValue
+from paramgroups.rules import Assignment, Recipe, RowValue, Rule
 from paramgroups.rules.values import checked, checked_factor
 from paramgroups.select import Selection, nearest_match
 
@@ -126,15 +127,21 @@ def _no_match(rule: Rule, number: int, recipe: Recipe, index: Index) -> NoMatchE
 def _column(assignment: Assignment, rows: Sequence[Row]) -> list[Any]:
     if not isinstance(assignment.value, RowValue):
         return [assignment.value] * len(rows)
-    values = list(assignment.value.resolve(rows)) if rows else []
-    check = checked_factor if assignment.scales else checked
-    found = []
-    for row, value in zip(rows, values, strict=True):
-        try:
-            found.append(check(assignment.name, value))
-        except ParamGroupsError as error:
-            raise PlanError(f'{assignment.value.label} for "{row.name}": {error}') from error
-    return found
+    found = assignment.value.resolve(rows) if rows else []
+    keys = [(type(value), value) for value in found]
+    try:
+        first = dict(zip(reversed(keys), reversed(rows), strict=True))
+    except TypeError as error:
+        raise PlanError(f"{assignment.value.label} gives what is no plain value: {error}.") from error
+    plain = {key: _plain(assignment, key[1], row) for key, row in first.items()}
+    return [plain[key] for key in keys]
+
+
+def _plain(assignment: Assignment, value: Any, row: Row) -> Any:
+    try:
+        return (checked_factor if assignment.scales else checked)(assignment.name, value)
+    except ParamGroupsError as error:
+        raise PlanError(f'{assignment.value.label} for "{row.name}": {error}') from error
 
 
 def profiles_of(trainable: Codes, matches: Sequence[Match]) -> tuple[Codes, Codes]:
@@ -162,11 +169,15 @@ def segments_of(matches: Sequence[Match], index: Index) -> list[Segment]:
     for match in matches:
         for position, (intervals, _) in match.parts.items():
             cuts.setdefault(position, {0, index.rows[position].shape[0]}).update(*intervals)
-    return [segment for position in sorted(cuts) for segment in _between(position, sorted(cuts[position]), matches)]
+    return [
+        segment
+        for position in sorted(cuts)
+        for segment in _between(position, sorted(cuts[position]), matches)
+    ]
 
 
 def _between(position: int, cuts: list[int], matches: Sequence[Match]) -> Iterator[Segment]:
-    for start, stop in zip(cuts, cuts[1:], strict=False):
+    for start, stop in pairwise(cuts):
         segment = Segment(position, start, stop)
         if any(match.code_of(segment) and not match.codes[position] for match in matches):
             yield segment

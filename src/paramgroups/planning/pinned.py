@@ -7,7 +7,7 @@ from typing import Any
 
 from paramgroups.planning.matching import Match
 from paramgroups.planning.resolution import Resolution
-from paramgroups.rules import Assignment, Recipe, Rule, RowValue, Table
+from paramgroups.rules import Assignment, Recipe, RowValue, Rule, Table
 from paramgroups.schedules import Horizon, Schedule, tabulate
 from paramgroups.select import Selector, parse
 
@@ -31,7 +31,9 @@ def _pinned(match: Match, resolution: Resolution, horizon: Horizon) -> Rule:
     return replace(
         rule,
         selector=_named(names) if rule.selector.opaque else rule.selector,
-        assignments=tuple(_table(one, place, match, resolution) for place, one in enumerate(rule.assignments)),
+        assignments=tuple(
+            _table(one, place, match, resolution) for place, one in enumerate(rule.assignments)
+        ),
         schedules=tuple(_tabulated(dict(rule.schedules), horizon).items()),
     )
 
@@ -42,7 +44,10 @@ def _table(assignment: Assignment, place: int, match: Match, resolution: Resolut
         return assignment
     codes = {int(position): int(match.codes[position]) for position in match.codes.nonzero()[0]}
     codes |= {position: code for position, (_, code) in match.parts.items()}
-    found = {resolution.index.rows[position].name: match.values[code - 1][place] for position, code in codes.items()}
+    found = {
+        resolution.index.rows[position].name: match.values[code - 1][place]
+        for position, code in codes.items()
+    }
     return assignment._replace(value=Table(value.label, tuple(found.items())))
 
 

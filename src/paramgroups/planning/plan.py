@@ -16,7 +16,7 @@ from paramgroups.planning.explain import Explanation, explain
 from paramgroups.planning.groups import Group, groups_of
 from paramgroups.planning.matching import Pins
 from paramgroups.planning.pinned import pinned
-from paramgroups.planning.resolution import Resolution, resolve
+from paramgroups.planning.resolution import resolve
 from paramgroups.planning.rows import PartRow, PlanRow, Snapshot
 from paramgroups.planning.table import aligned, table
 from paramgroups.rules import Recipe

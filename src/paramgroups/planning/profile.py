@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from paramgroups.errors import PlanError
@@ -15,7 +16,7 @@ from paramgroups.planning.matching import Match, place_of, told_with
 from paramgroups.rules import Assignment, Recipe, RowValue, Rule
 from paramgroups.schedules import Horizon
 
-WHOLE_RUN = ("optimizer",)
+Said = dict[str, list[Link]]
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,10 @@ class Profile:
         return not any(trainable for _, trainable in self.trainable.pieces)
 
     def values(self, tick: float | None = None) -> dict[str, Any]:
-        """All values at a tick; without one those at the start of each schedule's clock, schedule left out."""
-        found = {name: course.base if tick is None else course.at(tick) for name, course in self.courses.items()}
+        """All values at a tick; without one those at the start of each clock, schedule left out."""
+        found = {
+            name: course.base if tick is None else course.at(tick) for name, course in self.courses.items()
+        }
         return found | {"trainable": self.trainable.at(tick or 0), "optimizer": self.optimizer.name.lower()}
 
 
@@ -71,6 +74,7 @@ class Profiler:
         self.matches = matches
         self.windows = [_window(match, recipe, horizon) for match in matches]
         self._made: dict[tuple[bool, tuple[int, ...]], Profile] = {}
+        self._untouched: dict[Any, dict[str, Course]] = {}
 
     def profile(self, codes: tuple[int, ...], *, trainable: bool) -> Profile:
         """The profile of parameters that the rules give these codes.
@@ -85,31 +89,42 @@ class Profiler:
         return self._made[key]
 
     def _resolve(self, codes: tuple[int, ...], *, trainable: bool) -> Profile:
-        links = self._links(codes)
-        optimizer = optimizer_class(links.get("optimizer", [Link(self.recipe.optimizer, False, "recipe")])[-1].value)
-        frozen = Chain((Link(trainable, False, "model"), *links.get("trainable", ())))
-        clocks = Chain((Link("run", False, "recipe"), *links.get("clock", ())))
+        said = self._said(codes)
+        optimizer = optimizer_class(said.get("optimizer", [_base(self.recipe.optimizer, "recipe")])[-1].value)
+        frozen = Chain((_base(trainable, "model"), *said.get("trainable", ())))
+        clocks = Chain((_base("run", "recipe"), *said.get("clock", ())))
         thaws = _thaws(frozen)
-        courses = {
-            name: Course(
-                self._chain(name, default, optimizer, links),
-                timings(self._schedules(name, links), clocks, thaws),
-                self.horizon,
-            )
-            for name, default in optimizer.defaults.items()
+        courses = self._courses_of(optimizer, clocks, thaws) | {
+            name: self._course(name, optimizer, said, clocks, thaws)
+            for name in optimizer.defaults
+            if name in said or f"schedule of {name}" in said
         }
         groups = [m.rule.group for m, code in zip(self.matches, codes, strict=True) if code and m.rule.group]
         return Profile(optimizer, frozen, courses, groups[-1] if groups else None, codes)
 
-    def _chain(self, name: str, default: Any, optimizer: OptimizerClass, links: dict[str, list[Link]]) -> Chain:
-        settings = self.recipe.settings
+    def _courses_of(
+        self, optimizer: OptimizerClass, clocks: Chain, thaws: tuple[int, ...]
+    ) -> dict[str, Course]:
+        """The courses of all hyperparameters as the recipe has them: profiles share what no rule touches."""
+        key = optimizer.cls, clocks, thaws
+        if key not in self._untouched:
+            self._untouched[key] = {
+                name: self._course(name, optimizer, {}, clocks, thaws) for name in optimizer.defaults
+            }
+        return self._untouched[key]
+
+    def _course(
+        self, name: str, optimizer: OptimizerClass, said: Said, clocks: Chain, thaws: tuple[int, ...]
+    ) -> Course:
+        settings, schedules = self.recipe.settings, dict(self.recipe.schedules)
         if name in settings:
-            base = Link(settings[name], False, "recipe")
+            base = _base(settings[name], "recipe")
         else:
-            base = Link(default, False, f"default of {optimizer.name}")
-        chain = Chain((base, *links.get(name, ())))
+            base = _base(optimizer.defaults[name], f"default of {optimizer.name}")
+        chain = Chain((base, *said.get(name, ())))
         self._check_scales(name, chain)
-        return chain
+        schedule = Chain((_base(schedules.get(name), "recipe"), *said.get(f"schedule of {name}", ())))
+        return Course(chain, timings(schedule, clocks, thaws), self.horizon)
 
     def _check_scales(self, name: str, chain: Chain) -> None:
         standing: Any = None
@@ -119,21 +134,21 @@ class Profiler:
                 raise PlanError(f"{name}_scale={link.value:g}: {name}={standing!r} is no number.\n  {place}.")
             standing = standing if link.scales else link.value
 
-    def _schedules(self, name: str, links: dict[str, list[Link]]) -> Chain:
-        base = Link(dict(self.recipe.schedules).get(name), False, "recipe")
-        return Chain((base, *links.get(f"schedule of {name}", ())))
-
-    def _links(self, codes: tuple[int, ...]) -> dict[str, list[Link]]:
+    def _said(self, codes: tuple[int, ...]) -> Said:
         """What the matching rules say, by hyperparameter, in their order."""
-        links: dict[str, list[Link]] = {}
+        said: Said = {}
         for match, window, code in zip(self.matches, self.windows, codes, strict=True):
             if code:
-                for name, link in _said(match, window, code):
-                    links.setdefault(name, []).append(link)
-        return links
+                for name, link in _links(match, window, code):
+                    said.setdefault(name, []).append(link)
+        return said
 
 
-def _said(match: Match, window: tuple[float, float], code: int) -> list[tuple[str, Link]]:
+def _base(value: Any, origin: str) -> Link:
+    return Link(value, scales=False, origin=origin)
+
+
+def _links(match: Match, window: tuple[float, float], code: int) -> list[tuple[str, Link]]:
     rule, values = match.rule, match.values[code - 1]
     origin = f'rule {match.number} "{rule.selector.written}"'
 
@@ -163,17 +178,16 @@ def _window(match: Match, recipe: Recipe, horizon: Horizon) -> tuple[float, floa
 
 
 def _check_whole_run(rule: Rule, *, windowed: bool) -> None:
-    names = [assignment.name for assignment in rule.assignments if assignment.name in WHOLE_RUN]
-    if windowed and (names or rule.group):
+    if windowed and (rule.optimizer or rule.group):
         raise PlanError(
-            f"{names[0] if names else 'group'}= holds for the whole run, since groups never change in training: "
-            "take start= and until= off, or give it a rule of its own."
+            f"{'optimizer' if rule.optimizer else 'group'}= holds for the whole run, since groups never "
+            "change in training: take start= and until= off, or give it a rule of its own."
         )
 
 
 def _thaws(trainable: Chain) -> tuple[int, ...]:
-    pieces = trainable.pieces
-    return tuple(int(start) for (_, before), (start, now) in zip(pieces, pieces[1:], strict=False) if now and not before)
+    pairs = pairwise(trainable.pieces)
+    return tuple(int(start) for (_, before), (start, now) in pairs if now and not before)
 
 
 def label(profile: Profile, matches: Sequence[Match], row: Row) -> str:
@@ -193,5 +207,5 @@ def _heard(chain: Chain) -> set[Link]:
 
 def _word(match: Match, link: Link, row: Row) -> str:
     if link.source is not None:
-        return link.source.where(row)
+        return link.source.word(row, link.value)
     return "" if match.rule.selector.text == "**" else match.rule.selector.written

@@ -23,8 +23,6 @@ from paramgroups.planning.profile import Profile, Profiler
 from paramgroups.rules import Recipe
 from paramgroups.schedules import Horizon
 
-NOT_READ = ("trainable", "optimizer")
-
 
 @dataclass(frozen=True)
 class Resolution:
@@ -48,7 +46,7 @@ class Resolution:
 
     def profile_at(self, position: int) -> Profile:
         """The profile of the parameter at a position of the index."""
-        return self.profiles[self.numbers[position]]
+        return self.profiles[int(self.numbers[position])]
 
     @cached_property
     def all_profiles(self) -> tuple[Profile, ...]:
@@ -78,7 +76,9 @@ def resolve(recipe: Recipe, index: Index, horizon: Horizon, pins: Pins) -> Resol
     trainable = np.array([row.trainable for row in index], dtype=np.int64)
     numbers, first = profiles_of(trainable, matches)
     profiles = tuple(
-        profiler.profile(tuple(int(match.codes[position]) for match in matches), trainable=bool(trainable[position]))
+        profiler.profile(
+            tuple(int(match.codes[position]) for match in matches), trainable=bool(trainable[position])
+        )
         for position in first
     )
     segments = _segments(matches, index, profiler)
@@ -106,7 +106,7 @@ def _check_whole(
     """A group and an optimizer hold whole tensors."""
     for match, code in zip(matches, codes, strict=True):
         partly = code and not match.codes[segment.position]
-        asked = [a.name for a in match.rule.assignments if a.name == "optimizer"] + ["group"] * bool(match.rule.group)
+        asked = ["optimizer"] * bool(match.rule.optimizer) + ["group"] * bool(match.rule.group)
         if partly and asked:
             raise PlanError(
                 f'{asked[0]}= is for whole tensors, and "{match.rule.selector.written}" selects rows of '
@@ -117,15 +117,15 @@ def _check_whole(
 
 def _check_names(recipe: Recipe) -> None:
     """Each name is read by an optimizer that the recipe names somewhere."""
-    named = {recipe.optimizer} | {
-        a.value for rule in recipe.rules for a in rule.assignments if a.name == "optimizer"
-    }
+    named = {recipe.optimizer, *(rule.optimizer for rule in recipe.rules if rule.optimizer)}
     optimizers = [optimizer_class(name) for name in sorted(named, key=str)]
     known = {name for optimizer in optimizers for name in optimizer.defaults}
     who = " nor ".join(optimizer.name for optimizer in optimizers)
     for place, name in _names(recipe):
         if name not in known:
-            raise PlanError(f'"{name}" is read by no optimizer here, not by {who}. {nearest(name, known)}\n  {place}.')
+            raise PlanError(
+                f'"{name}" is read by no optimizer here, not by {who}. {nearest(name, known)}\n  {place}.'
+            )
 
 
 def _names(recipe: Recipe) -> Iterator[tuple[str, str]]:
@@ -134,8 +134,7 @@ def _names(recipe: Recipe) -> Iterator[tuple[str, str]]:
     yield from ((whole, name) for name in recipe.settings)
     yield from ((whole, name) for name, _ in recipe.schedules)
     for number, rule in enumerate(recipe.rules, 1):
-        names = [a.name for a in rule.assignments if a.name not in NOT_READ]
-        yield from ((place_of(number, recipe), name) for name in [*names, *dict(rule.schedules)])
+        yield from ((place_of(number, recipe), name) for name in rule.hyperparameters)
 
 
 def _check_read(resolution: Resolution, recipe: Recipe) -> None:
@@ -143,13 +142,12 @@ def _check_read(resolution: Resolution, recipe: Recipe) -> None:
     for place, match in enumerate(resolution.matches):
         reading = [profile.optimizer for profile in resolution.all_profiles if profile.codes[place]]
         known = {name for optimizer in reading for name in optimizer.defaults}
-        names = [a.name for a in match.rule.assignments if a.name not in NOT_READ] + list(dict(match.rule.schedules))
-        unread = [name for name in names if reading and name not in known]
+        unread = [name for name in match.rule.hyperparameters if reading and name not in known]
         if unread:
             who = listing(sorted({optimizer.name for optimizer in reading}))
             raise PlanError(
-                f'"{unread[0]}" is not read by {who}, which steps what "{match.rule.selector.written}" matches. '
-                f"{nearest(unread[0], known)}\n  {place_of(match.number, recipe)}."
+                f'"{unread[0]}" is not read by {who}, which steps what "{match.rule.selector.written}" '
+                f"matches. {nearest(unread[0], known)}\n  {place_of(match.number, recipe)}."
             )
 
 
@@ -170,21 +168,22 @@ def _check_course(name: str, profile: Profile, resolution: Resolution) -> None:
     except ScheduleError as error:
         raise ScheduleError(f"The schedule of {name}: {error}") from error
     except TypeError as error:
-        raise PlanError(f"{name}={course.base!r} is no number, so no schedule can scale it: {error}.") from error
-    for tick, value in found:
-        _check_value(name, value, default, int(tick), resolution, profile)
-
-
-def _check_value(
-    name: str, value: Any, default: Any, tick: int, resolution: Resolution, profile: Profile
-) -> None:
-    where = f'at {resolution.profiler.horizon.unit} {tick:,} for "{resolution.example_of(profile)}"'
-    if is_number(default) and not is_number(value):
-        raise PlanError(f"{name}={value!r} is no number, {where}. {profile.optimizer.name} wants one, such as {default!r}.")
-    if isinstance(default, bool) and not isinstance(value, bool):
-        raise PlanError(f"{name}={value!r} is no switch, {where}. Write {name}=True or {name}=False.")
-    if is_number(value) and is_number(default) and value not in domain_of(name):
         raise PlanError(
-            f"{name} leaves its domain: it is {value!r} {where}, and must be {domain_of(name)}. "
-            "Change its schedule, or the factors of its rules."
-        )
+            f"{name}={course.base!r} is no number, so no schedule can scale it: {error}."
+        ) from error
+    for tick, value in found:
+        if wrong := _wrong(name, value, default):
+            unit = resolution.profiler.horizon.unit
+            raise PlanError(f'At {unit} {tick:,.0f} for "{resolution.example_of(profile)}": {wrong}')
+
+
+def _wrong(name: str, value: Any, default: Any) -> str:
+    """What is wrong with a value, judged by the kind of the default; nothing if all is well."""
+    if is_number(default) and not is_number(value):
+        return f"{name}={value!r} is no number. The optimizer wants one, such as {default!r}."
+    if isinstance(default, bool) and not isinstance(value, bool):
+        return f"{name}={value!r} is no switch. Write {name}=True or {name}=False."
+    if is_number(value) and is_number(default) and value not in domain_of(name):
+        fix = "Change its schedule, or the factors of its rules."
+        return f"{name}={value!r} is out of its domain: it must be {domain_of(name)}. {fix}"
+    return ""

@@ -23,7 +23,7 @@ class PartRow(NamedTuple):
 
 
 class PlanRow:
-    """A parameter with all its values: `row.lr`, `row.weight_decay`, `row.trainable`, `row.name`, …
+    """A parameter with all its values, such as `row.lr`, `row.weight_decay`, `row.trainable`, `row.name`.
 
     Attributes:
         row: What the index knows of it.

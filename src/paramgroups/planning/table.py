@@ -57,7 +57,14 @@ def _row(group: Group, columns: Sequence[str], horizon: Horizon) -> list[str]:
     values = pack(_values(group.profile))
     shown = [_cell(values[name]) if name in values else "" for name in columns]
     tensors = f"{len(group.names):,}" + (f" (+{len(group.segments)} of rows)" if group.segments else "")
-    return [_short(group.name), tensors, f"{group.numel:,}", *shown, _schedule(group), trained(group.profile, horizon)]
+    return [
+        _short(group.name),
+        tensors,
+        f"{group.numel:,}",
+        *shown,
+        _schedule(group),
+        trained(group.profile, horizon),
+    ]
 
 
 def _cell(value: Any) -> str:
@@ -71,7 +78,8 @@ def _short(text: str) -> str:
 def _schedule(group: Group) -> str:
     found = {name: course.timings for name, course in group.courses.items()}
     words = {
-        name: " | ".join(repr(timing.schedule) for _, timing in timings if timing) for name, timings in found.items()
+        name: " | ".join(repr(timing.schedule) for _, timing in timings if timing)
+        for name, timings in found.items()
     }
     shown = [text if name == "lr" else f"{name}: {text}" for name, text in words.items() if text]
     return _short("; ".join(shown)) or "–"

@@ -6,7 +6,7 @@ from typing import Any
 
 from paramgroups.errors import RuleError
 from paramgroups.indexing import Row
-from paramgroups.rules import Rule, RowValue, rule
+from paramgroups.rules import RowValue, Rule, rule
 from paramgroups.rules.values import Data, checked_factor
 
 
@@ -19,28 +19,34 @@ class LayerDecay(RowValue):
     def __post_init__(self) -> None:
         object.__setattr__(self, "decay", checked_factor("layer_decay", self.decay))
         if self.decay == 0:
-            raise RuleError(
-                "layer_decay(0) would stop all but the top. Freeze by a rule: trainable=False."
-            )
+            raise RuleError("layer_decay(0) would stop all but the top. Freeze by a rule: trainable=False.")
 
     @property
     def label(self) -> str:
+        """Its name."""
         return f"layer_decay({self.decay:g})"
 
     def where(self, row: Row) -> str:
+        """The depth, and the tower where there are several."""
         tower = f" of {row.tower}" if row.tower else ""
         return f"depth {row.depth}{tower}"
 
+    def word(self, row: Row, value: Any) -> str:  # noqa: ARG002  # the depth says more than its factor
+        """The depth, which says more than its factor."""
+        return self.where(row)
+
     def resolve(self, rows: Sequence[Row]) -> list[Any]:
+        """The value of each row."""
         if all(row.levels == 1 for row in rows):
             raise RuleError(
                 f"{self.label}: all {len(rows)} parameters lie at one depth, so it would do nothing. "
-                "Tell the depth: pg.plan(model, …, depth={\"stem\": 0, \"blocks.0\": 1, …}), or an example "
+                'Tell the depth: pg.plan(model, …, depth={"stem": 0, "blocks.0": 1, …}), or an example '
                 "input to trace, example=batch."
             )
         return [self.decay ** (row.levels - 1 - row.depth) for row in rows]
 
     def to_data(self) -> Data:
+        """Itself as plain data."""
         return {"use": "layer_decay", "decay": self.decay}
 
 

@@ -23,7 +23,7 @@ LARGEST = 16 * 2**20
 
 
 def load_recipe(path: str | Path) -> Recipe:
-    """Read a recipe from a TOML file.
+    r"""Read a recipe from a TOML file.
 
     Args:
         path: The file; its name without the ending names the recipe unless the file gives a `name`.
@@ -37,7 +37,7 @@ def load_recipe(path: str | Path) -> Recipe:
         >>> from pathlib import Path
         >>> text = pg.Recipe(optimizer="adamw", lr=3e-4, rules=[pg.recipes.layer_decay(0.75)]).to_toml()
         >>> _ = Path("finetune.toml").write_text(text)
-        >>> pg.load_recipe("finetune.toml").to_toml() == 'name = "finetune"\\n' + text
+        >>> pg.load_recipe("finetune.toml").to_toml() == 'name = "finetune"\n' + text
         True
     """
     path = Path(path)

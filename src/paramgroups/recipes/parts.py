@@ -1,6 +1,7 @@
 """Ready-made parts of a recipe: what most people write by hand."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from paramgroups.errors import RuleError
@@ -88,10 +89,14 @@ def by_magnitude(bounds: Sequence[float], lr_scales: Sequence[float], statistic:
     bounds, scales = list(bounds), list(lr_scales)
     if not bounds or sorted(set(bounds)) != bounds or len(scales) != len(bounds) + 1:
         raise RuleError(
-            f"by_magnitude(bounds={bounds}, lr_scales={scales}): give ascending bounds, and one factor more than bounds."
+            f"by_magnitude(bounds={bounds}, lr_scales={scales}): give ascending bounds, and one factor more "
+            "than bounds."
         )
     selectors = [stat(statistic, "<", bounds[0])]
-    selectors += [stat(statistic, ">=", low) & stat(statistic, "<", high) for low, high in zip(bounds, bounds[1:], strict=False)]
+    selectors += [stat(statistic, ">=", low) & stat(statistic, "<", high) for low, high in pairwise(bounds)]
     selectors.append(stat(statistic, ">=", bounds[-1]))
     # A class may be empty: which are, the weights decide.
-    return [rule(selector, lr_scale=scale, missing="ignore") for selector, scale in zip(selectors, scales, strict=True)]
+    return [
+        rule(selector, lr_scale=scale, missing="ignore")
+        for selector, scale in zip(selectors, scales, strict=True)
+    ]

@@ -85,7 +85,9 @@ def _rule(data: Any, makers: Makers, where: str) -> Rule | Rules:
     settings = dict(data)
     if "use" in settings:
         return _made(settings, makers.rules, where)  # type: ignore[no-any-return]  # what a maker gives
-    _expect(isinstance(settings.get("select"), str), f"{where}.select", settings.get("select"), "give a selector")
+    _expect(
+        isinstance(settings.get("select"), str), f"{where}.select", settings.get("select"), "give a selector"
+    )
     _expect("selector" not in settings, f"{where}.selector", settings.get("selector"), 'the key is "select"')
     schedules = _schedules(settings, f"{where}.")
     with _place(where):

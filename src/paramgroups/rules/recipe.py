@@ -46,7 +46,7 @@ class Recipe:
     schedules: tuple[tuple[str, Schedule], ...]
     name: str | None = field(compare=False)
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the words of the language
         self,
         /,
         *,
@@ -130,7 +130,9 @@ def _defaults(settings: Mapping[str, Any]) -> tuple[Assignment, ...]:
     found = assignments(settings)
     for assignment in found:
         if assignment.scales:
-            raise RuleError(f"{assignment.key}= scales, and a recipe's defaults have nothing to scale: set it.")
+            raise RuleError(
+                f"{assignment.key}= scales, and a recipe's defaults have nothing to scale: set it."
+            )
         if isinstance(assignment.value, RowValue):
             raise RuleError(
                 f'{assignment.key}= differs from row to row: give it to a rule, such as rule("**", …).'
@@ -173,4 +175,3 @@ def rule_data(rule: Rule) -> Data:
 
 def _setting_data(key: str, value: Any) -> Any:
     return _named(value) if key == "optimizer" else to_data(value)
-

@@ -13,6 +13,8 @@ from paramgroups.select import Selector, as_selector
 SCALE = "_scale"
 CLOCKS = ("run", "thaw")
 MISSING = ("error", "ignore")
+OWN = ("trainable", "optimizer")
+"""What a rule sets that no optimizer reads."""
 
 
 class Assignment(NamedTuple):
@@ -46,6 +48,17 @@ class Rule:
         """What it sets or scales, by the key that the user wrote."""
         return {assignment.key: assignment.value for assignment in self.assignments}
 
+    @property
+    def hyperparameters(self) -> list[str]:
+        """The hyperparameters that it sets, scales or schedules, and that an optimizer must read."""
+        named = [assignment.name for assignment in self.assignments if assignment.name not in OWN]
+        return [*named, *dict(self.schedules)]
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer that it names; None if none."""
+        return self.settings.get("optimizer")
+
     def __repr__(self) -> str:
         parts = [repr(self.selector.text)]
         parts += [f"{key}={value!r}" for key, value in self.settings.items()]
@@ -68,7 +81,7 @@ class Rule:
         return {key: value for key, value in options.items() if value is not None}
 
 
-def rule(
+def rule(  # noqa: PLR0913  # the words of the language
     selector: str | Selector,
     *,
     start: Length | None = None,
@@ -145,7 +158,9 @@ def assignments(settings: Mapping[str, Any]) -> tuple[Assignment, ...]:
 
 def _unpacked(key: str, value: Any) -> list[Assignment]:
     if not isinstance(value, (tuple, list)) or not value:
-        raise RuleError(f"{key}={value!r}: give a tuple, such as {key}=(0.9, 0.999), or one part: {PACKED[key]}1=0.9.")
+        raise RuleError(
+            f"{key}={value!r}: give a tuple, such as {key}=(0.9, 0.999), or one part: {PACKED[key]}1=0.9."
+        )
     return [_assignment(f"{PACKED[key]}{number}", part) for number, part in enumerate(value, 1)]
 
 
@@ -155,7 +170,9 @@ def _assignment(key: str, value: Any) -> Assignment:
     if scales and name in PACKED:
         raise RuleError(f"{key}: scale a part, such as {PACKED[name]}1{SCALE}=0.9.")
     if name == "trainable" and not (isinstance(value, (bool, RowValue)) and not scales):
-        raise RuleError(f"{key}={value!r}: a parameter is trainable or not: trainable=True or trainable=False.")
+        raise RuleError(
+            f"{key}={value!r}: a parameter is trainable or not: trainable=True or trainable=False."
+        )
     if isinstance(value, RowValue) or name == "optimizer":
         return Assignment(name, scales, value)
     return Assignment(name, scales, checked_factor(name, value) if scales else checked(name, value))

@@ -48,5 +48,6 @@ def _value(value: Any, where: str) -> str:
         case dict():
             pairs = (f"{_key(key)} = {_value(item, where)}" for key, item in value.items())
             return f"{{ {', '.join(pairs)} }}" if value else "{}"
-    raise RuleError(f"{where}={value!r} cannot be written as TOML. Leave it unset, or write text or a number.")
-
+    raise RuleError(
+        f"{where}={value!r} cannot be written as TOML. Leave it unset, or write text or a number."
+    )

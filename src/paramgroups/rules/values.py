@@ -33,8 +33,12 @@ class RowValue(ABC):
         """Itself as plain data, for a file."""
 
     def where(self, row: Row) -> str:
-        """What of the row the value depends on: parameters of one value are named by it."""
+        """What of the row the value depends on, for `explain`."""
         return row.name
+
+    def word(self, row: Row, value: Any) -> str:  # noqa: ARG002  # a name may be of the row instead
+        """What a group of parameters with this value is called."""
+        return f"{self.label} {value:g}" if is_number(value) else f"{self.label} {value}"
 
     @property
     def opaque(self) -> bool:
@@ -51,13 +55,16 @@ class PerParameter(RowValue):
 
     @property
     def label(self) -> str:
+        """Its name."""
         return self.name
 
     @property
     def opaque(self) -> bool:
+        """Only its results can be saved."""
         return True
 
     def resolve(self, rows: Sequence[Row]) -> list[Any]:
+        """The value of each row."""
         return [self._value(row) for row in rows]
 
     def _value(self, row: Row) -> Any:
@@ -70,6 +77,7 @@ class PerParameter(RowValue):
             ) from error
 
     def to_data(self) -> Data:
+        """Itself as plain data."""
         raise RuleError(
             f'per_parameter("{self.name}") is a function, and a function is no data. Plan first, then save '
             "`plan.recipe`: it holds the resolved values instead."
@@ -85,13 +93,16 @@ class Table(RowValue):
 
     @property
     def label(self) -> str:
+        """Its name."""
         return self.name
 
     @property
     def opaque(self) -> bool:
+        """Only its results can be saved."""
         return True
 
     def resolve(self, rows: Sequence[Row]) -> list[Any]:
+        """The value of each row."""
         values = dict(self.values)
         if lacking := [row.name for row in rows if row.name not in values]:
             raise RuleError(
@@ -101,6 +112,7 @@ class Table(RowValue):
         return [values[row.name] for row in rows]
 
     def to_data(self) -> Data:
+        """Itself as plain data."""
         return {"use": "table", "label": self.name, "opaque": True, "values": dict(self.values)}
 
 
@@ -121,7 +133,7 @@ def per_parameter(label: str, fn: Callable[[Row], Any]) -> PerParameter:
         '1/fan_in'
     """
     if not isinstance(label, str) or not label:
-        raise RuleError(f"per_parameter(label={label!r}): give it a name, such as \"1/fan_in\".")
+        raise RuleError(f'per_parameter(label={label!r}): give it a name, such as "1/fan_in".')
     if not callable(fn):
         raise RuleError(f'per_parameter("{label}", {fn!r}): give a function of the row.')
     return PerParameter(label, fn)
@@ -167,7 +179,9 @@ def _plain(name: str, value: Any) -> Any:
     try:
         hash(value)
     except TypeError:
-        raise RuleError(f"{name}={value!r}: a setting is a number, text, a switch or a tuple of those.") from None
+        raise RuleError(
+            f"{name}={value!r}: a setting is a number, text, a switch or a tuple of those."
+        ) from None
     return value
 
 
@@ -191,4 +205,3 @@ def _check_domain(name: str, value: float) -> None:
 def to_data(value: Any) -> Any:
     """A setting's value as plain data."""
     return value.to_data() if isinstance(value, RowValue) else value
-

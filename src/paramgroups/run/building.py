@@ -43,7 +43,9 @@ def build(plan: Plan, model: nn.Module | None = None) -> tuple[Optimizer, Schedu
     if not groups:
         raise PlanError("All parameters are frozen for the whole run, so there is nothing to step.")
     if on_meta(tensor for group in groups for tensor in group["params"]):
-        raise PlanError("The model is on meta and has no values. Bind the plan to the real one: pg.build(plan, model=…).")
+        raise PlanError(
+            "The model is on meta and has no values. Bind the plan to the real one: pg.build(plan, model=…)."
+        )
     optimizer = _made(_one_class(plan), plan, groups)
     return optimizer, Scheduler(optimizer, plan, live)
 

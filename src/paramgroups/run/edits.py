@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from paramgroups.errors import CheckpointError, PlanError, listing, nearest
+from paramgroups.errors import CheckpointError, PlanError, SelectorError, listing, nearest
 from paramgroups.optim import domain_of, is_number
 from paramgroups.planning import Group, Plan
 from paramgroups.planning.cascade import Link
@@ -39,25 +39,34 @@ def edited_groups(selector: str | Selector, plan: Plan, groups: Sequence[Group])
     """The groups that an edit means, by name.
 
     Args:
-        selector: A group's name, or a selector that matches whole groups.
+        selector: A selector that matches whole groups; where it does not, the name of a group.
         plan: The plan.
         groups: The groups that may be edited.
 
     Raises:
         PlanError: It matches no trained parameter, or a part of a group only.
     """
-    names = [group.name for group in groups]
-    if isinstance(selector, str) and selector in names:
-        return (selector,)
-    chosen = as_selector(selector)
-    found = chosen.select(plan.index, plan.pins)
+    named = tuple(g.name for g in groups if selector in (g.name, g.profile.group))
+    try:
+        return _whole_groups(as_selector(selector), plan, groups)
+    except (PlanError, SelectorError):
+        if named:
+            return named
+        raise
+
+
+def _whole_groups(selector: Selector, plan: Plan, groups: Sequence[Group]) -> tuple[str, ...]:
+    found = selector.select(plan.index, plan.pins)
     if found.rows:
-        raise PlanError(f'"{chosen.text}" selects rows, and rows are stepped by no optimizer of torch.')
+        raise PlanError(f'"{selector.written}" selects rows, and no optimizer of torch steps rows.')
     matched = {row.name for row, whole in zip(plan.index, found.whole.tolist(), strict=True) if whole}
     touched = [group for group in groups if matched.intersection(group.names)]
     if not touched:
-        raise PlanError(f'"{chosen.text}" matches no trained parameter. {nearest(chosen.text, names)}')
-    _check_uncut(chosen.text, matched, touched)
+        names = [group.name for group in groups]
+        raise PlanError(
+            f'"{selector.written}" matches no trained parameter. {nearest(selector.written, names)}'
+        )
+    _check_uncut(selector.written, matched, touched)
     return tuple(group.name for group in touched)
 
 
@@ -65,14 +74,14 @@ def _check_uncut(text: str, matched: set[str], touched: Iterable[Group]) -> None
     for group in touched:
         if rest := [name for name in group.names if name not in matched]:
             raise PlanError(
-                f'"{text}" would cut the group "{group.name}": {len(rest):,} of its {len(group.names):,} parameters '
-                f'are not matched, such as "{rest[0]}". Groups never change in training: plan with '
-                f'pg.rule("{text}", group="{text.strip(":@") or "mine"}").'
+                f'"{text}" would cut the group "{group.name}": {len(rest):,} of its {len(group.names):,} '
+                f'parameters are not matched, such as "{rest[0]}". Groups never change in training: plan '
+                f'with pg.rule("{text}", group="{text.strip(":@") or "mine"}").'
             )
 
 
 def check_edit(edit: Edit, groups: Sequence[Group]) -> None:
-    """An edit names what its groups' optimizer reads, and leaves it within its domain for the rest of the run.
+    """An edit names what its groups' optimizer reads, and leaves it in its domain for the rest of the run.
 
     Raises:
         PlanError: It does not.
@@ -92,8 +101,8 @@ def _check_group(edit: Edit, group: Group) -> None:
     for tick, value in course.then(edit.link).extremes():
         if is_number(value) and value not in domain_of(edit.hyper):
             raise PlanError(
-                f'The edit lets {edit.hyper} of "{group.name}" leave its domain: {value!r} at tick {tick:,.0f}. '
-                f"It must be {domain_of(edit.hyper)}."
+                f'The edit lets {edit.hyper} of "{group.name}" leave its domain: {value!r} at tick '
+                f"{tick:,.0f}. It must be {domain_of(edit.hyper)}."
             )
 
 
@@ -114,6 +123,7 @@ def read_edits(state: Mapping[str, Any], groups: Sequence[Group]) -> list[Edit]:
     known = {group.name for group in groups}
     if lacking := [name for edit in edits for name in edit.groups if name not in known]:
         raise CheckpointError(
-            f'The saved run edited the group "{lacking[0]}", which the plan has not. {nearest(lacking[0], known)}'
+            f'The saved run edited the group "{lacking[0]}", which the plan has not. '
+            f"{nearest(lacking[0], known)}"
         )
     return edits

@@ -14,14 +14,14 @@ from paramgroups.planning import Group, Plan
 def freeze(tensors: Iterable[torch.Tensor]) -> None:
     """Stop gradients, and clear those that are left over: an optimizer passes over what has none."""
     for tensor in tensors:
-        tensor.requires_grad_(False)  # noqa: FBT003  # torch's own call
+        tensor.requires_grad_(False)  # torch's own call
         tensor.grad = None
 
 
 def thaw(tensors: Iterable[torch.Tensor]) -> None:
     """Let gradients flow again."""
     for tensor in tensors:
-        tensor.requires_grad_(True)  # noqa: FBT003  # torch's own call
+        tensor.requires_grad_(True)  # torch's own call
 
 
 def _stay(module: nn.Module, mode: bool = True) -> nn.Module:  # noqa: ARG001, FBT001, FBT002  # torch's signature
@@ -50,7 +50,9 @@ class Statistics:
 
     def __init__(self, model: nn.Module) -> None:
         self._model = model
-        self._modules = [module for module in model.modules() if getattr(module, "running_mean", None) is not None]
+        self._modules = [
+            module for module in model.modules() if getattr(module, "running_mean", None) is not None
+        ]
         self._held: set[int] = set()
 
     def follow(self, ruled: Sequence[torch.Tensor]) -> None:

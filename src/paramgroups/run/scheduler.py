@@ -89,7 +89,7 @@ class Scheduler(LRScheduler):
         """Multiply the rate of some groups from now on, on top of their schedule.
 
         Args:
-            selector: A group's name, or a selector that matches whole groups.
+            selector: A selector that matches whole groups; where it does not, the name of a group.
             factor: At least 0.
 
         Raises:
@@ -102,7 +102,7 @@ class Scheduler(LRScheduler):
         """Set or scale hyperparameters of some groups from now on; the schedule goes on multiplying them.
 
         Args:
-            selector: A group's name, or a selector that matches whole groups.
+            selector: A selector that matches whole groups; where it does not, the name of a group.
             **settings: As in a rule: `lr=1e-4`, `weight_decay=0.0`, `momentum_scale=0.5`.
 
         Raises:

@@ -3,7 +3,7 @@
 import re
 
 from paramgroups.errors import SelectorError
-from paramgroups.select.conditions import FLAGS, LARGEST, TEXTS, check, condition
+from paramgroups.select.conditions import BARE, FLAGS, LARGEST, TEXTS, check, condition
 from paramgroups.select.nodes import Node, Rows
 from paramgroups.select.tokens import QUOTED, Cursor, Token, unquote
 
@@ -11,7 +11,6 @@ CONDITION = re.compile(r"\s*([^\W\d]\w*)\s*([=!<>]=|[<>])")
 SIGNED = re.compile(r"\s*([=!<>]=|[<>])(.*)", re.DOTALL)
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
-BARE_TEXT = re.compile(r"[\w.-]+")
 QUOTED_TEXT = re.compile(QUOTED, re.DOTALL)
 FLAG = {"true": True, "false": False}
 
@@ -45,7 +44,7 @@ def read_words(name: str, text: str) -> str:
     """A word, or what stands between quotes."""
     if QUOTED_TEXT.fullmatch(text):
         return unquote(text)
-    if not BARE_TEXT.fullmatch(text):
+    if not BARE.fullmatch(text):
         raise SelectorError(f'"{name}" is compared with a word, or with text in quotes: \'[{name}=="a b"]\'.')
     return text
 
@@ -69,7 +68,7 @@ def read_rows(text: str) -> Rows:
         raise SelectorError('Rows have no step: write "[start:stop]".')
     if len(ends) != 2:  # noqa: PLR2004  # start, stop
         raise SelectorError(
-            'Brackets hold a condition ("[depth==6]", "[trainable==true]") or rows ("[0:100]").'
+            'Brackets hold a condition ("[depth==6]", "[dtype==float32]") or rows ("[0:100]").'
         )
     return Rows(*(read_end(end.strip()) for end in ends))
 

@@ -1,6 +1,7 @@
 """Conditions on an attribute of a parameter, or on a statistic of its values."""
 
 import operator
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite
@@ -31,6 +32,7 @@ FLAGS = ("trainable",)
 TEXTS = ("tower", "dtype", "role", "module_type")
 STATISTICS = ("rms", "mean", "std", "absmax", "norm")
 ATTRIBUTES = (*NUMBERS, *FLAGS, *TEXTS)
+BARE = re.compile(r"[\w.-]+")  # text that needs no quotes in a condition
 LARGEST = 10**18  # whole numbers stay below it: they fit 64 bits, and their text is short
 
 
@@ -149,4 +151,6 @@ def value_text(value: Value) -> str:
     """A value as it is written in a condition."""
     if isinstance(value, bool):
         return str(value).lower()
-    return quote(value) if isinstance(value, str) else repr(value)
+    if isinstance(value, str):
+        return value if BARE.fullmatch(value) else quote(value)
+    return repr(value)

@@ -11,7 +11,7 @@ from paramgroups.select.brackets import read_condition
 from paramgroups.select.conditions import LARGEST, STATISTICS, condition
 from paramgroups.select.nodes import Path, Rows, Type, Where
 from paramgroups.select.operators import both, either
-from paramgroups.select.parser import regex_of, role_of
+from paramgroups.select.parser import regex_of, role_of, written
 from paramgroups.select.segments import literal
 from paramgroups.select.selector import Selector, as_selector, made, parse
 
@@ -48,7 +48,8 @@ def named(names: Iterable[str]) -> Selector:
         >>> named(["head.weight", "head.bias"])
         parse('head.weight | head.bias')
     """
-    paths = [Path(tuple(map(literal, one.split(".")))) for one in names]
+    names = [names] if isinstance(names, str) else names
+    paths = [Path(tuple(map(literal, written("A name", one).split(".")))) for one in names]
     if not paths:
         raise SelectorError("A selector of names needs one name or more; found none.")
     return made(either(*paths) if len(paths) > 1 else paths[0])
@@ -122,6 +123,7 @@ def attribute(of: str, *terms: object) -> Selector:
         >>> attribute("fan_in", ">=", 1024)
         parse('[fan_in>=1024]')
     """
+    written("The name of an attribute", of)
     match terms:
         case (str(text),):
             return made(read_condition(of, text))
@@ -180,8 +182,8 @@ def stat(statistic: str, *terms: object) -> Selector:
         >>> stat("rms", ">", 0.5)
         parse('[rms>0.5]')
     """
-    if statistic not in STATISTICS:
-        raise SelectorError(f'"{statistic}" is no statistic. {nearest(str(statistic), STATISTICS)}')
+    if written("The name of a statistic", statistic) not in STATISTICS:
+        raise SelectorError(f'"{statistic}" is no statistic. {nearest(statistic, STATISTICS)}')
     return attribute(statistic, *terms)
 
 

@@ -85,8 +85,9 @@ def detour(names: Spelling, segments: Segments, at: int, words: dict[str, int]) 
         return deeper
     if not words:
         return before
-    if close := like(wrong.text, words):
-        return (*before, literal(close[0]), *after)
+    for way, known in ((before, words), ((*before, DEEP), dead_end(names, deeper)[1])):
+        if close := like(wrong.text, known):
+            return (*way, literal(close[0]), *after)
     return (*before, ANY, *after) if before and before[-1].literal else ()
 
 

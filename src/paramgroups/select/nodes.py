@@ -20,6 +20,7 @@ from paramgroups.select.tokens import quote
 
 Pins = Mapping[str, Mapping[str, float]]
 TIGHT = 5
+WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ class Type(Leaf):
     @property
     def text(self) -> str:
         """The class behind an at sign."""
-        return "@" + (self.name if self.name.isidentifier() else quote(self.name))
+        return "@" + (self.name if WORD.fullmatch(self.name) else quote(self.name))
 
     def mask(self, scope: Scope) -> Mask:
         """The parameters of such modules."""

@@ -27,6 +27,7 @@ MISSING = {
     "dots": 'A path begins with a segment; for any number of segments write "**.weight".',
     "minus": "Here minus has nothing before it; quote a name that begins with it.",
 }
+ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 FILTERS = ("role", "type", "bracket")
 
 
@@ -36,9 +37,7 @@ def read(text: str) -> Node:
     Raises:
         SelectorError: The text is no selector; a caret stands under the place.
     """
-    if not isinstance(text, str):
-        raise SelectorError(f'A selector is text, such as "encoder:bias"; found {shown(text)}.')
-    cursor = Cursor(text)
+    cursor = Cursor(written("A selector", text))
     node = read_level(cursor, 0, 0)
     if not cursor.sees("end"):
         cursor.fail('Here an operator (" | ", " & ", " - ") or the end is expected.')
@@ -54,8 +53,7 @@ def read_level(cursor: Cursor, level: int, depth: int) -> Node:
     while cursor.sees(sign):
         cursor.take()
         parts.append(read_level(cursor, level + 1, depth))
-    with cursor.pointing(cursor.token.start):
-        return join(*parts) if len(parts) > 1 else parts[0]
+    return joined(cursor, join, parts)
 
 
 def read_operand(cursor: Cursor, depth: int) -> Node:
@@ -64,8 +62,10 @@ def read_operand(cursor: Cursor, depth: int) -> Node:
         cursor.fail(f"This is nested more than {DEEPEST} deep. Split the rule.")
     if not cursor.sees("~"):
         return read_compound(cursor, depth)
-    cursor.take()
-    return all_but(read_operand(cursor, depth + 1))
+    start = cursor.take().start
+    part = read_operand(cursor, depth + 1)
+    with cursor.pointing(start):
+        return all_but(part)
 
 
 def read_compound(cursor: Cursor, depth: int) -> Node:
@@ -79,7 +79,13 @@ def read_compound(cursor: Cursor, depth: int) -> Node:
         parts.append(read_simple(cursor, depth))
     if not parts:
         cursor.fail(MISSING.get(cursor.token.kind, EXPECTED))
-    return both(*parts) if len(parts) > 1 else parts[0]
+    return joined(cursor, both, parts)
+
+
+def joined(cursor: Cursor, join: Callable[..., Node], parts: list[Node]) -> Node:
+    """The parts joined, if there are several."""
+    with cursor.pointing(cursor.token.start):
+        return join(*parts) if len(parts) > 1 else parts[0]
 
 
 def read_simple(cursor: Cursor, depth: int) -> Node:
@@ -107,21 +113,29 @@ def read_group(cursor: Cursor, depth: int) -> Node:
     return node
 
 
+def written(what: str, text: object) -> str:
+    """The text, if it is text."""
+    if not isinstance(text, str):
+        raise SelectorError(f"{what} is text; found {shown(text)}.")
+    return text
+
+
 def role_of(name: str) -> Role:
     """The role of this name."""
-    if name not in ROLES:
+    if written("A role", name) not in ROLES:
         raise SelectorError(f'":{name}" is no role. {nearest(name, ROLES)}')
     return Role(name)
 
 
 def regex_of(pattern: str) -> Regex:
     r"""The regular expression, with each `\/` as a plain slash."""
-    pattern = re.sub(r"\\(.)", lambda pair: "/" if pair[1] == "/" else pair[0], pattern, flags=re.DOTALL)
+    text = written("A regular expression", pattern)
+    plain = ESCAPED.sub(lambda pair: "/" if pair[1] == "/" else pair[0], text)
     try:
-        compiled(pattern)
+        compiled(plain)
     except (re.error, RecursionError, OverflowError, ValueError) as error:
         raise SelectorError(f"This is no regular expression: {error}.") from error
-    return Regex(pattern)
+    return Regex(plain)
 
 
 def read_type(text: str) -> Type:

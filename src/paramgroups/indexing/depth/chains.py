@@ -56,13 +56,13 @@ NUMBERED = re.compile(r"^(.*?)_?\d+[a-z]?$")
 
 def is_composite(outline: Outline, position: int) -> bool:
     """Two weights or more, with a norm: what residual blocks have, and experts and heads have not."""
-    return outline.count(position, "weights") > 1 and outline.count(position, "norms") > 0
+    return 1 < outline.count(position, "weights") < outline.count(position, "layers")
 
 
 def is_unit(outline: Outline, position: int) -> bool:
     """Two layers or more: a convolution and its norm, two linear layers."""
-    held = outline.count(position, "weights") + outline.count(position, "norms")
-    return outline.count(position, "weights") > 0 and held > 1 and not outline.own(position, "weights")
+    weights, layers = outline.count(position, "weights"), outline.count(position, "layers")
+    return weights > 0 and layers > 1 and not outline.own(position, "weights")
 
 
 def is_leaf(outline: Outline, position: int) -> bool:
@@ -151,15 +151,28 @@ def _inner(outline: Outline, child: int, elements: set[int], sight: Sight) -> li
 
 
 def _stage(outline: Outline, position: int) -> list[Line]:
-    """The line of a stage: a module that holds a container of blocks of one class."""
+    """The line of a stage: a module that holds a container of blocks of one class, or is one itself."""
+    children = outline.children(position)
+    if _is_blocks_only(outline, children):
+        return [Line("", [part for child in children for part in _stage_or_block(outline, child)])]
     parts: list[Part] = []
-    for child in outline.children(position):
+    for child in children:
         chain = _chain(outline, child)
-        for one in chain:
-            deeper = _stage(outline, one)
-            parts += deeper[0].parts if deeper else [Part(one, block=is_composite(outline, one))]
-        parts += [] if chain else [Part(child)]
+        parts += [part for one in chain for part in _stage_or_block(outline, one)] or [Part(child)]
     return [Line("", parts)] if any(part.block for part in parts) else []
+
+
+def _stage_or_block(outline: Outline, position: int) -> list[Part]:
+    deeper = _stage(outline, position)
+    return deeper[0].parts if deeper else [Part(position, block=is_composite(outline, position))]
+
+
+def _is_blocks_only(outline: Outline, children: Sequence[int]) -> bool:
+    """Numbered blocks of one class and nothing else."""
+    alike = len({type(outline[child]) for child in children}) == 1
+    return alike and all(
+        is_composite(outline, child) and NUMBERED.match(outline.segment(child)) for child in children
+    )
 
 
 def _chain(outline: Outline, position: int) -> list[int]:

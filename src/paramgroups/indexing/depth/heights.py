@@ -8,8 +8,11 @@ from torch import nn
 from paramgroups.indexing.depth.chains import Part, find_lines, is_leaf
 from paramgroups.indexing.depth.level import FLAT, Level
 from paramgroups.indexing.depth.outline import Outline
+from paramgroups.indexing.kinds import split_words
 from paramgroups.indexing.places import Found
 
+# A norm of the embeddings, and the final norm, whatever the order in which a model holds them.
+NAMED_NORMS = {"stem": {"emb", "embedding", "embeddings", "pre"}, "top": {"f", "final", "post"}}
 RECURRENT = re.compile(r"_l(\d+)(_reverse)?$")
 
 
@@ -64,6 +67,8 @@ def _mark(outline: Outline, part: Part, after: int, *, layers: bool) -> str:
     """
     if not part.whole:
         return "stem" if outline.own(part.position, "embeddings") else "top"
+    if outline.all_are(part.position, "norms") and (said := _said(outline.segment(part.position))):
+        return said
     if after == 0 or outline.all_are(part.position, "embeddings"):
         return "top" if outline.all_are(part.position, "heads") else "stem"
     if outline.all_are(part.position, "norms") and (after == 1 or layers):
@@ -71,6 +76,11 @@ def _mark(outline: Outline, part: Part, after: int, *, layers: bool) -> str:
     if after > 1 or outline.all_are(part.position, "heads"):
         return "top"
     return "block" if outline.count(part.position, "weights") > 1 else "next"
+
+
+def _said(segment: str) -> str:
+    """What the name of a norm says of its place, where it stands elsewhere in the model's order."""
+    return next((mark for mark, words in NAMED_NORMS.items() if words.intersection(split_words(segment))), "")
 
 
 def _span(outline: Outline, part: Part) -> int:

@@ -7,10 +7,12 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
+from paramgroups.indexing.kinds import kind_of
 from paramgroups.indexing.places import Found, Place
 
 Counts = npt.NDArray[np.int64]
-COUNTED = ("tensors", "weights", "norms", "embeddings", "heads")
+COUNTED = ("tensors", "weights", "norms", "embeddings", "heads", "layers")
+NORM_LAYERS = {"norm", "norm_like"}
 
 
 class Outline:
@@ -20,7 +22,7 @@ class Outline:
         walk: All places, parents first.
         names: All names of tensors.
         roles: The roles of each of them.
-        calls: When each module was first run, if that is known.
+        calls: When each module, by its id, was first run, if that is known.
     """
 
     def __init__(
@@ -28,7 +30,7 @@ class Outline:
         walk: Sequence[Place],
         names: Sequence[Found],
         roles: Sequence[frozenset[str]],
-        calls: Mapping[nn.Module, int] | None = None,
+        calls: Mapping[int, int] | None = None,
     ) -> None:
         self.walk = walk
         self.at = {place: position for position, place in enumerate(walk)}
@@ -86,22 +88,25 @@ class Outline:
         return stop
 
     def _counts(self, names: Sequence[Found], roles: Sequence[frozenset[str]]) -> Counts:
+        """For each place what it holds itself: tensors by kind; `weights` is 1 where it has any."""
         own = np.zeros((len(self.walk), len(COUNTED)), np.int64)
         where = np.array([self.at[one.place] for one in names], dtype=np.int64)
-        norm = np.array(["norm" in one for one in roles], dtype=bool)
+        norms = np.array(["norm" in one for one in roles], dtype=bool)
         wide = np.array([one.tensor.dim() > 1 for one in names], dtype=bool)
         np.add.at(own[:, 0], where, 1)
-        np.add.at(own[:, 2], where, norm.astype(np.int64))
-        np.add.at(own[:, 3], where, np.array(["embedding" in one for one in roles], dtype=np.int64))
-        own[where[wide & ~norm], 1] = 1
-        np.add.at(own[:, 4], where, np.array(["head" in one for one in roles], dtype=np.int64))
+        own[where[wide & ~norms], 1] = 1
+        for column, role in enumerate(("norm", "embedding", "head"), start=2):
+            np.add.at(own[:, column], where, np.array([role in one for one in roles], dtype=np.int64))
+        # A norm counts as a layer of a block also where it has no parameters: frozen, or not affine.
+        normed = [kind_of(type(place.module)).layer in NORM_LAYERS for place in self.walk]
+        own[:, 5] = own[:, 1] | np.array(normed, dtype=np.int64)
         return own
 
     @cached_property
     def _first_calls(self) -> list[float]:
-        first = [float(self._calls.get(place.module, np.inf)) for place in self.walk]
+        first = [float(self._calls.get(id(place.module), np.inf)) for place in self.walk]
         for position in range(len(self.walk) - 1, 0, -1):
             above = self.at[self.walk[position].parent]  # type: ignore[index] # only the root has none
-            if self.walk[above].module not in self._calls:
+            if id(self.walk[above].module) not in self._calls:
                 first[above] = min(first[above], first[position])
         return first

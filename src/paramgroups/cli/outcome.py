@@ -1,0 +1,36 @@
+"""How a command ends: errors as one message and an exit code, and output that a closed pipe does not break."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from paramgroups.errors import ParamGroupsError
+
+FOUND, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn a user's mistake into one message on stderr and exit code 2; our own bugs keep their traceback."""
+    try:
+        yield
+    except ParamGroupsError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(BAD_INPUT) from error
+    except KeyboardInterrupt as error:
+        raise typer.Exit(INTERRUPTED) from error
+
+
+def write(text: str) -> None:
+    """Print to stdout; what its reader no longer wants is dropped, and the exit code stays."""
+    encoding = sys.stdout.encoding or "utf-8"
+    safe = text.encode(encoding, "replace").decode(encoding)
+    try:
+        sys.stdout.write(safe + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes stdout again when it ends, and would complain of the pipe then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,87 @@
+"""Packages that bring models, imported when one is asked for; and models built without their weights."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from paramgroups.errors import ModelError
+
+LONGEST = 600
+
+
+def import_host(name: str) -> ModuleType:
+    """Import a package that is an extra of the same name.
+
+    Raises:
+        ModelError: It is not installed, or does not load; the cause is told.
+    """
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise _broken(name, error) from error
+        fix = f'Install it: pip install "paramgroups[{name}]"'
+        raise ModelError(f"{name} is not installed.\n  {fix}") from error
+    except Exception as error:  # what a package does when it is imported is its own
+        raise _broken(name, error) from error
+
+
+def _broken(name: str, error: Exception) -> ModelError:
+    fix = f'Install versions that fit together: pip install --upgrade "paramgroups[{name}]" torch torchvision'
+    return ModelError(f"{name} is installed, but does not load. {cause(error)}\n  {fix}")
+
+
+@contextmanager
+def offline() -> Iterator[None]:
+    """Nothing is fetched from a model hub within it."""
+    constants: Any = import_host("huggingface_hub.constants")
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def built_on_meta(asked: str, make: Callable[[], object]) -> nn.Module:
+    """The model that a function makes, on the `meta` device: nothing is allocated, no weights are needed.
+
+    Args:
+        asked: What the user asked for, as an error names it.
+        make: Makes the model.
+
+    Raises:
+        ModelError: It fails, or returns no model.
+    """
+    try:
+        with torch.device("meta"):
+            found = make()
+    except (Exception, SystemExit) as error:  # a user's function may do anything
+        fix = "It is built on the meta device, where tensors have shapes and no values."
+        raise ModelError(f'"{asked}" cannot be built. {cause(error)}\n  {fix}') from error
+    if not isinstance(found, nn.Module):
+        fix = "Name a function that returns a torch.nn.Module."
+        raise ModelError(f'"{asked}" returned no model: {type(found).__name__}.\n  {fix}')
+    return found
+
+
+def cause(error: BaseException) -> str:
+    """An error's type and message, short enough for one screen."""
+    text = f"{type(error).__name__}: {error}"
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+
+
+def near(asked: str, known: Iterable[str], otherwise: str) -> str:
+    """A sentence with the nearest of many words; another sentence where none is near.
+
+    >>> near("resnt18", ["resnet18", "vgg11"], "See timm.list_models().")
+    'Nearest: "resnet18".'
+    """
+    close = get_close_matches(asked, list(known), n=3, cutoff=0.7)
+    return "Nearest: " + ", ".join(f'"{word}"' for word in close) + "." if close else otherwise
