@@ -25,7 +25,7 @@ format: $(VENV)/.check
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.test
-	$(BIN)/python benchmarks/planning.py
+	$(BIN)/python -m benchmarks.planning
 
 clean:
 	rm -rf $(VENV) runs

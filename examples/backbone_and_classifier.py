@@ -27,7 +27,7 @@ def main() -> tuple[pg.Plan, History, float]:
         optimizer="adam",
         lr=0.001,
         schedule=warmup("10%").then(cosine(end=0.01)),
-        rules=pg.recipes.backbone_head(backbone=0.001, head=0.01),
+        rules=[pg.rule("classifier", lr=0.01)],
     )
     plan = pg.plan(model, recipe, epochs=EPOCHS, steps_per_epoch=len(loader))
     print(plan)

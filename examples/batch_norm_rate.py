@@ -63,7 +63,7 @@ def norm_of(model: ConvNet) -> tuple[Tensor, Tensor]:
     """Parameters and running statistics of all batch norms, each as one vector."""
     norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     parameters = [tensor.detach().clone() for norm in norms for tensor in norm.parameters()]
-    statistics = [tensor.clone().float().flatten() for norm in norms for tensor in norm.buffers()]
+    statistics = [tensor.clone() for norm in norms for tensor in (norm.running_mean, norm.running_var) if tensor is not None]
     return torch.cat(parameters), torch.cat(statistics)
 
 

@@ -13,6 +13,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import paramgroups as pg
 
+torch.set_num_threads(1)  # Networks this small lose more by a second thread than they gain.
+
 Loader = DataLoader[tuple[Tensor, ...]]
 
 

@@ -24,7 +24,7 @@ def main() -> tuple[pg.Plan, History]:
         momentum=0.9,
         schedule=pg.schedules.cosine(end=0.01),
         rules=pg.recipes.by_type(
-            {"Conv2d": {"lr": 0.05}, "BatchNorm2d": {"lr": 0.02}, "Linear": {"lr": 0.1}},
+            {"Conv2d": {"lr": 0.03}, "BatchNorm2d": {"lr": 0.02}, "Linear": {"lr": 0.1}},
         ),
     )
     plan = pg.plan(model, recipe, epochs=EPOCHS, steps_per_epoch=len(loader))

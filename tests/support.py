@@ -1,7 +1,7 @@
-"""What tests need that is no part of the library: optional packages beside a torchvision without its operators.
+"""What tests need that is no part of the library: optional packages beside a torchvision without operators.
 
-The CPU build of torch and torchvision's wheel may not fit together: then torchvision fails on import, and with
-it timm and transformers. They need only the two operators' names to be there.
+The CPU build of torch and torchvision's wheel may not fit together: then torchvision fails on import, and
+with it timm and transformers. They need only the two operators' names to be there.
 """
 
 import importlib

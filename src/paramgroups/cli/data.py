@@ -81,7 +81,7 @@ def _group_data(group: Group, step: int | None) -> Data:
 
 def _schedules(course: Course) -> list[Data]:
     return [
-        {"start": start, "clock": timing.began, "schedule": repr(timing.schedule)}
+        {"start": int(start), "clock": timing.began, "schedule": repr(timing.schedule)}
         for start, timing in course.timings
         if timing
     ]
@@ -90,5 +90,7 @@ def _schedules(course: Course) -> list[Data]:
 def _windows(group: Group) -> list[Data]:
     """When the group is trained, as a rule's window has it: from `start` to before `until`."""
     pieces = group.profile.trainable.pieces
-    ends = [*(start for start, _ in pieces[1:]), None]
-    return [{"start": start, "until": end} for (start, now), end in zip(pieces, ends, strict=True) if now]
+    ends = [*(int(start) for start, _ in pieces[1:]), None]
+    return [
+        {"start": int(start), "until": end} for (start, now), end in zip(pieces, ends, strict=True) if now
+    ]

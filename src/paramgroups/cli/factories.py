@@ -46,7 +46,9 @@ def _importable_here() -> Iterator[None]:
 def _module(name: str, asked: str) -> ModuleType:
     if not all(part.isidentifier() for part in name.split(".")):
         dotted = name.removesuffix(".py").strip("./\\").replace("/", ".").replace("\\", ".")
-        raise ModelError(f'"{asked}": "{name}" is no module name. Write it with dots: {dotted or "module"}:factory.')
+        raise ModelError(
+            f'"{asked}": "{name}" is no module name. Write it with dots: {dotted or "module"}:factory.'
+        )
     try:
         return import_module(name)
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""How a command ends: errors as one message and an exit code, and output that a closed pipe does not break."""
+"""How a command ends: errors as one message and an exit code; output that a closed pipe does not break."""
 
 import os
 import sys
@@ -26,11 +26,9 @@ def reported() -> Iterator[None]:
 
 def write(text: str) -> None:
     """Print to stdout; what its reader no longer wants is dropped, and the exit code stays."""
-    encoding = sys.stdout.encoding or "utf-8"
-    safe = text.encode(encoding, "replace").decode(encoding)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
-        sys.stdout.write(safe + "\n")
-        sys.stdout.flush()
+        typer.echo(text.encode(encoding, "replace").decode(encoding), color=True)
     except BrokenPipeError:
         # Python flushes stdout again when it ends, and would complain of the pipe then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,7 +6,7 @@ from torch import nn
 
 from paramgroups.indexing.kinds import kind_of, split_words
 from paramgroups.indexing.places import Place
-from paramgroups.indexing.wrappers import submodules, tensors
+from paramgroups.indexing.wrappers import class_of, submodules, tensors
 
 # How a model tells its output layers itself, in transformers and in timm.
 ASKED = ("get_output_embeddings", "get_classifier")
@@ -54,28 +54,31 @@ def _flat(answer: object) -> Iterator[nn.Module]:
 
 
 def _named(walk: Sequence[Place]) -> Iterator[int]:
-    outside = {walk[0]}
+    outside = {walk[0].at}
     for place in walk:
-        if place.parent in outside and not place.raw.isdigit():
-            outside.add(place)
+        if place.parent is not None and place.parent.at in outside and not place.raw.isdigit():
+            outside.add(place.at)
             if _is_named(place):
                 yield id(place.module)
 
 
 def _is_named(place: Place) -> bool:
-    segment = place.path.rpartition(".")[2]
-    words, written = split_words(segment), kind_of(type(place.module)).words
+    segment = place.segment
+    words, written = split_words(segment), kind_of(class_of(place.module)).words
     last = {*words[-1:], *written[-1:]} & WORDS
     top = "." not in place.path and segment in TOP_SEGMENTS
     return bool(last or FIRST_WORDS.intersection(words[:1])) or segment in SEGMENTS or top
 
 
 def _last(walk: Sequence[Place]) -> Iterator[int]:
-    holders = [place for place in walk if any(one is not None for one in tensors(place.module).values())]
-    if len(holders) < 2 or kind_of(type(holders[-1].module)).layer not in LAYERS:  # noqa: PLR2004 - in and out
+    holders = (
+        place for place in reversed(walk) if any(one is not None for one in tensors(place.module).values())
+    )
+    last, before = next(holders, None), next(holders, None)
+    if last is None or before is None or kind_of(class_of(last.module)).layer not in LAYERS:
         return
-    if _stands_at_the_end(holders[-1], holders[-2]):
-        yield id(holders[-1].module)
+    if _stands_at_the_end(last, before):
+        yield id(last.module)
 
 
 def _stands_at_the_end(last: Place, before: Place) -> bool:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from torch import nn
-from torch.nn.modules import batchnorm, conv, instancenorm
+from torch.nn.modules import batchnorm, conv
 
 from paramgroups.indexing.wrappers import loaded
 
@@ -34,7 +34,8 @@ LAYERS: tuple[tuple[str, tuple[type, ...]], ...] = (
     ("conv", (conv._ConvNd,)),  # noqa: SLF001 - the base of all
     ("attention", (nn.MultiheadAttention,)),
     ("recurrent", (nn.RNNBase, nn.RNNCellBase)),
-    ("linear", (nn.Linear, nn.Bilinear)),
+    ("linear", (nn.Linear,)),
+    ("bilinear", (nn.Bilinear,)),
 )
 NORM_WORDS = {"norm", "layernorm", "rmsnorm", "batchnorm", "groupnorm", "instancenorm", "grn"}
 # Classes of a module whose class a wrapper replaced: <prefix><class>, made from it by these parts of torch.

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.utils.parametrize import ParametrizationList
 
 from paramgroups.errors import ModelError
-from paramgroups.indexing.wrappers import Step, steps, submodules, tensors
+from paramgroups.indexing.wrappers import Step, class_of, steps, submodules, tensors, wrapped
 
 MAX_PLACES = 1_000_000
 MAX_NESTING = 300
@@ -31,8 +31,8 @@ class Place:
     def __init__(self, step: Step, parent: "Place | None") -> None:
         self.segment, self.raw, self.module = step
         self.parent = parent
-        self.path = self.segment if parent is None else join(parent.path, self.segment)
-        self.nesting = 0 if parent is None else parent.nesting + 1
+        self.path: str = self.segment if parent is None else join(parent.path, self.segment)
+        self.nesting: int = 0 if parent is None else parent.nesting + 1
         self.at = 0
 
     def __repr__(self) -> str:
@@ -107,13 +107,17 @@ def _within_itself(place: Place) -> bool:
     return False
 
 
-def found(walk: Iterable[Place]) -> Iterator[Found]:
-    """Every name of every tensor at these places; each name once.
+def found(walk: Iterable[Place]) -> list[Found]:
+    """Every name of every tensor at these places, in their order; each name once.
 
-    The first tensor in the model's order has the canonical name. Where another's name would be the same (a
-    wrapper with a tensor of its own beside the wrapped one's), that one keeps the segments of its wrappers.
+    The first name of a tensor is the canonical one. Where a wrapper has a tensor of its own that would be
+    called as one within it, the one within keeps the name, as it had it before it was wrapped, and the
+    wrapper's own is set apart by the wrapper's class: `head.weight` and `MyWrapper.head.weight`.
+
+    Raises:
+        ModelError: Two tensors cannot be told apart in this way.
     """
-    taken: dict[str, nn.Parameter] = {}
+    known: dict[str, Found] = {}
     for place in walk:
         own = tensors(place.module)
         if not own:
@@ -125,21 +129,28 @@ def found(walk: Iterable[Place]) -> Iterator[Found]:
                 continue
             # The one tensor behind a parametrized name has that name.
             name = place.path if behind and key == "original" else dotted + key
-            known = taken.setdefault(name, tensor)
-            if known is not tensor:
-                name = _distinguished(place, key, tensor, taken)
-            yield Found(name, tensor, place, key)
+            if name not in known:
+                known[name] = Found(name, tensor, place, key)
+            elif known[name].tensor is not tensor:
+                _set_apart(known, Found(name, tensor, place, key))
+    return list(known.values())
 
 
-def _distinguished(place: Place, key: str, tensor: nn.Parameter, taken: dict[str, nn.Parameter]) -> str:
-    name = join(place.raw_path, key)
-    if name in taken:
+def _set_apart(known: dict[str, Found], one: Found) -> None:
+    inner, outer = sorted((known[one.name], one), key=lambda held: -len(held.place.raw_path))
+    wrapper: Place | None = outer.place
+    while wrapper is not None and not wrapped(class_of(wrapper.module)):
+        wrapper = wrapper.parent
+    kind = type(wrapper.module).__name__ if wrapper is not None else ""
+    above = wrapper.path if wrapper is not None else ""
+    name = join(join(above, kind), one.name.removeprefix(f"{above}.") if above else one.name)
+    if name in known:
         raise ModelError(
-            f'Two tensors of this model are both called "{name}": one within its wrappers, one in the model. '
-            "Rename one of the two attributes."
+            f'Two tensors of this model are both called "{name}": {inner.place.raw_path or "the model"} and '
+            f"{outer.place.raw_path or 'the model'} each hold one. Rename one of the two attributes."
         )
-    taken[name] = tensor
-    return name
+    known[one.name] = inner
+    known[name] = outer._replace(name=name)
 
 
 def named_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

@@ -1,22 +1,20 @@
 """Reading a model into an index."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
+import torch
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
 from paramgroups.errors import ModelError, listing
 from paramgroups.indexing.depth import Declaration, Level, find_levels
-from paramgroups.indexing.fans import fans
 from paramgroups.indexing.index import Index
-from paramgroups.indexing.kinds import kind_of
 from paramgroups.indexing.places import Found, found, places
-from paramgroups.indexing.roles import Spot, most_telling, roles_of
+from paramgroups.indexing.roles import joined, most_telling
 from paramgroups.indexing.row import Row
-from paramgroups.indexing.spots import spots
-
-About = tuple[nn.Module, Spot]
+from paramgroups.indexing.traits import Trait, traits
 
 
 def index(model: nn.Module, *, depth: Declaration | None = None, example: Any = None) -> Index:
@@ -48,12 +46,11 @@ def index(model: nn.Module, *, depth: Declaration | None = None, example: Any = 
         [('0.weight', 'linear', 0), ('1.weight', 'norm', 0), ('3.weight', 'head', 1)]
     """
     walk = list(places(model))
-    names = list(found(walk))
+    names = found(walk)
     _refuse_lazy(names)
-    about = list(spots(walk, names))
-    roles = [roles_of(spot) for _, spot in about]
-    levels = find_levels(walk, names, roles, depth=depth, example=example)
-    return Index(_rows(names, about, roles, levels))
+    known = traits(walk, names)
+    levels = find_levels(walk, names, [one.roles for one in known], depth=depth, example=example)
+    return Index(_rows(names, known, levels))
 
 
 def _refuse_lazy(names: Sequence[Found]) -> None:
@@ -65,48 +62,38 @@ def _refuse_lazy(names: Sequence[Found]) -> None:
         )
 
 
-def _rows(
-    names: Sequence[Found],
-    about: Sequence[About],
-    roles: Sequence[frozenset[str]],
-    levels: Sequence[Level],
-) -> Iterator[Row]:
+def _rows(names: Sequence[Found], known: Sequence[Trait], levels: Sequence[Level]) -> Iterator[Row]:
     held: dict[int, list[int]] = {}
     for position, one in enumerate(names):
         held.setdefault(id(one.tensor), []).append(position)
     for positions in held.values():
-        first = positions[0]
-        aliases = tuple(names[other].name for other in positions[1:])
-        found_roles = _joined([roles[position] for position in positions]) if aliases else roles[first]
-        yield _row(names[first], about[first], aliases, found_roles, levels[first])
+        first, *others = positions
+        trait = known[first]
+        if others:
+            trait = trait._replace(roles=joined(known[position].roles for position in positions))
+        yield _row(names[first], tuple(names[other].name for other in others), trait, levels[first])
 
 
-def _joined(roles: Sequence[frozenset[str]]) -> frozenset[str]:
-    """A tied tensor is all that it is under any of its names."""
-    joined = frozenset[str]().union(*roles)
-    return joined - {"matrix"} if joined & {"embedding", "scale"} else joined
-
-
-def _row(one: Found, about: About, aliases: tuple[str, ...], roles: frozenset[str], level: Level) -> Row:
-    tensor = one.tensor
-    module, spot = about
-    kind = kind_of(spot.cls)
-    shape = tuple(tensor.shape)
-    fan_in, fan_out = fans(shape, kind.layer, module, embedding="embedding" in roles)
+def _row(one: Found, aliases: tuple[str, ...], trait: Trait, level: Level) -> Row:
     return Row(
         one.name,
         aliases,
-        most_telling(roles),
-        roles,
-        kind.name,
-        kind.bases,
-        shape,
-        tensor.numel(),
-        fan_in,
-        fan_out,
+        most_telling(trait.roles),
+        trait.roles,
+        trait.module_type,
+        trait.module_bases,
+        trait.shape,
+        trait.numel,
+        trait.fan_in,
+        trait.fan_out,
         level.depth,
         level.levels,
         level.tower,
-        tensor.requires_grad,
-        str(tensor.dtype).removeprefix("torch."),
+        one.tensor.requires_grad,
+        _dtype_name(one.tensor.dtype),
     )
+
+
+@cache
+def _dtype_name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

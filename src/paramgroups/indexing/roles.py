@@ -1,6 +1,8 @@
 """What a parameter is for: told from the type of its module first, from its name second."""
 
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from math import prod
 from typing import NamedTuple
 
 from paramgroups.indexing.kinds import NORM_WORDS, Kind, kind_of, split_words
@@ -34,9 +36,10 @@ LAYER_ROLES = {
     "embedding": ("embedding",),
     "conv": ("conv",),
     "transposed_conv": ("conv",),
-    "attention": ("attention",),
+    "attention": ("attention", "linear"),
     "recurrent": ("recurrent",),
     "linear": ("linear",),
+    "bilinear": ("linear",),
     "transposed_linear": ("linear",),
     "linear_like": ("linear",),
 }
@@ -56,26 +59,18 @@ ATTENTION_WORDS = {"attention", "attn"}
 WHOLE_BLOCKS = {"block", "layer", "stage", "model", "encoder", "decoder", "net", "network"}
 
 
-class Spot(NamedTuple):
-    """What the roles of a tensor are told from.
+class Around(NamedTuple):
+    """What stands around the tensors of a module, as far as it tells their roles.
 
     Attributes:
-        cls: Class of the module that holds it.
-        key: Its own name within that module.
-        near: The last two segments of the module's path.
-        vector: At most one of its dimensions is longer than 1.
-        ndim: How many dimensions it has.
+        near: The last two named segments of the module's path.
         in_attention: It stands within an attention module.
         in_head: It stands within an output layer.
     """
 
-    cls: type
-    key: str
-    near: tuple[str, ...]
-    vector: bool
-    ndim: int
-    in_attention: bool
-    in_head: bool
+    near: tuple[str, ...] = ()
+    in_attention: bool = False
+    in_head: bool = False
 
 
 @lru_cache(maxsize=4096)
@@ -86,21 +81,33 @@ def is_attention(cls: type) -> bool:
     return kind.layer == "attention" or bool(said)
 
 
-@lru_cache(maxsize=65536)
-def roles_of(spot: Spot) -> frozenset[str]:
-    """All roles of a tensor that stands there."""
-    kind = kind_of(spot.cls)
-    roles = {SEGMENTS[one] for one in (*spot.near, spot.key) if one in SEGMENTS}
-    roles |= _by_name(spot) if spot.key in NAME_ROLES else _by_type(kind, spot) or _by_name(spot)
-    biased = spot.vector and "embedding" not in roles and "bias" in split_words(spot.key)
+def roles_of(cls: type, key: str, shape: Sequence[int], around: Around) -> frozenset[str]:
+    """All roles of a tensor.
+
+    Args:
+        cls: Class of the module that holds it.
+        key: Its own name within that module.
+        shape: Its shape.
+        around: Where that module stands.
+    """
+    vector = len(shape) <= 1 or prod(shape) == max(shape)
+    roles = {SEGMENTS[one] for one in (*around.near, key) if one in SEGMENTS}
+    roles |= _told(kind_of(cls), key, around.near, vector=vector)
+    biased = vector and "embedding" not in roles and "bias" in split_words(key)
     roles.add("bias" if biased else "weight")
-    if spot.in_head:
+    if around.in_head:
         roles.add("head")
-    if spot.in_attention and roles & {"linear", "conv"}:
+    if around.in_attention and roles & {"linear", "conv"}:
         roles.add("attention")
-    if spot.ndim == 2 and not roles & {"embedding", "scale"}:  # noqa: PLR2004 - rows and columns
+    if len(shape) == 2 and not roles & {"embedding", "scale"}:  # noqa: PLR2004 - rows and columns
         roles.add("matrix")
     return frozenset(roles)
+
+
+def joined(roles: Iterable[frozenset[str]]) -> frozenset[str]:
+    """A tied tensor is all that it is under any of its names."""
+    all_of_them = frozenset[str]().union(*roles)
+    return all_of_them - {"matrix"} if all_of_them & {"embedding", "scale"} else all_of_them
 
 
 @lru_cache(maxsize=4096)
@@ -109,16 +116,17 @@ def most_telling(roles: frozenset[str]) -> str:
     return next(role for role in ROLES if role in roles)
 
 
-def _by_type(kind: Kind, spot: Spot) -> set[str]:
+def _told(kind: Kind, key: str, near: Sequence[str], *, vector: bool) -> set[str]:
+    if key in NAME_ROLES:
+        return {NAME_ROLES[key]}
     if kind.layer == "norm_like":
-        return {"norm"} if spot.vector else {"linear"} & set(kind.words)
-    return set(LAYER_ROLES.get(kind.layer, ()))
+        return {"norm"} if vector else {"linear"} & set(kind.words)
+    return set(LAYER_ROLES.get(kind.layer, ())) or _by_words(key, near, vector=vector)
 
 
-def _by_name(spot: Spot) -> set[str]:
-    if spot.key in NAME_ROLES:
-        return {NAME_ROLES[spot.key]}
-    words = split_words(spot.key)
-    if spot.vector and NORM_NAME_WORDS & {*words, *(w for part in spot.near[-1:] for w in split_words(part))}:
+def _by_words(key: str, near: Sequence[str], *, vector: bool) -> set[str]:
+    words = split_words(key)
+    nearby = {*words, *(word for segment in near[-1:] for word in split_words(segment))}
+    if vector and nearby & NORM_NAME_WORDS:
         return {"norm"}
     return {role for role, known in WORD_ROLES.items() if known.intersection(words)}

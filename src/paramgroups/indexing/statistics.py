@@ -16,16 +16,16 @@ from paramgroups.indexing.wrappers import loaded
 class Moments(NamedTuple):
     """What all statistics of a tensor are made of, summed in float64."""
 
-    count: int
+    numel: int
     total: float
     squares: float
     largest: float
 
 
 STATISTICS: Mapping[str, Callable[[Moments], float]] = {
-    "rms": lambda of: sqrt(of.squares / of.count),
-    "mean": lambda of: of.total / of.count,
-    "std": lambda of: sqrt(max(0.0, of.squares / of.count - (of.total / of.count) ** 2)),
+    "rms": lambda of: sqrt(of.squares / of.numel),
+    "mean": lambda of: of.total / of.numel,
+    "std": lambda of: sqrt(max(0.0, of.squares / of.numel - (of.total / of.numel) ** 2)),
     "absmax": lambda of: of.largest,
     "norm": lambda of: sqrt(of.squares),
 }
@@ -73,7 +73,7 @@ def measure(model: nn.Module, statistics: Iterable[str]) -> dict[str, dict[str, 
 
 
 def _value(statistic: str, of: Moments) -> float:
-    return STATISTICS[statistic](of) if of.count else 0.0
+    return STATISTICS[statistic](of) if of.numel else 0.0
 
 
 def _with_values(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -85,7 +85,9 @@ def _with_values(model: nn.Module) -> dict[str, nn.Parameter]:
             "Plan it before it is wrapped; the plan keeps the statistics."
         )
     first: dict[int, str] = {}
-    tensors = {one.name: one.tensor for one in found(walk) if first.setdefault(id(one.tensor), one.name) == one.name}
+    tensors = {
+        one.name: one.tensor for one in found(walk) if first.setdefault(id(one.tensor), one.name) == one.name
+    }
     lazy = [name for name, tensor in tensors.items() if nn.parameter.is_lazy(tensor) or tensor.is_meta]
     if lazy:
         raise ModelError(

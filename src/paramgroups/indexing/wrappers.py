@@ -1,27 +1,15 @@
 """How a module's children are named: wrappers add no segment, and are known by their type."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import NamedTuple
 
 from torch import nn
 from torch.nn.utils.parametrize import ParametrizationList
 
-
-class Step(NamedTuple):
-    """One child of a module.
-
-    Attributes:
-        segments: What it adds to its parent's canonical path; `""` for what a wrapper holds.
-        raw: What it adds to the path as torch writes it.
-        module: The child.
-    """
-
-    segments: str
-    raw: str
-    module: nn.Module
-
+# One child of a module: what it adds to the canonical path (`""` for what a wrapper holds), what it adds to
+# the path as torch writes it, and the child.
+Step = tuple[str, str, nn.Module]
 
 # (where the type lives, its name, the attribute that holds what it wraps). A model can hold such a type only
 # if its module has been loaded, so none is imported here.
@@ -58,6 +46,11 @@ def tensors(module: nn.Module) -> Mapping[str, nn.Parameter | None]:
     return module._parameters  # noqa: SLF001 - as above, for shared tensors
 
 
+def class_of(module: nn.Module) -> type:
+    """The class of a module, as a plain `type` that a cache takes."""
+    return type(module)
+
+
 def loaded(where: str, name: str) -> type | None:
     """The type of this name, if the module it lives in has been loaded."""
     found = getattr(sys.modules.get(where), name, None)
@@ -71,23 +64,20 @@ def wrapped(cls: type) -> frozenset[str]:
     return frozenset(attribute for kind, attribute in kinds if kind is not None and issubclass(cls, kind))
 
 
-def steps(module: nn.Module) -> Iterable[Step]:
+def steps(module: nn.Module) -> Iterator[Step]:
     """The children of a module, in its order."""
-    inside = wrapped(type(module))
+    inside = wrapped(class_of(module))
     for name, child in submodules(module).items():
         if child is None:
             continue
-        if name == "parametrizations" and _all_parametrizations(child):
-            yield from (Step(key, f"{name}.{key}", one) for key, one in child.named_children())
-        elif name == "modules_to_save" and _keeps_a_copy(type(module)):
+        if name in inside:
+            yield "", name, child
+        elif name == "parametrizations" and _all_parametrizations(child):
+            yield from ((key, f"{name}.{key}", one) for key, one in child.named_children())
+        elif name == "modules_to_save" and _keeps_a_copy(class_of(module)):
             yield from _copies(module, name, child)
         else:
-            yield Step("" if name in inside else name, name, child)
-
-
-def tensor_segment(module: nn.Module, key: str) -> str:
-    """What a tensor adds to the path of its module: the one tensor behind a parametrized name adds nothing."""
-    return "" if key == "original" and isinstance(module, ParametrizationList) else key
+            yield name, name, child
 
 
 def _all_parametrizations(held: nn.Module) -> bool:
@@ -102,9 +92,9 @@ def _keeps_a_copy(cls: type) -> bool:
     return kind is not None and issubclass(cls, kind)
 
 
-def _copies(module: nn.Module, name: str, held: nn.Module) -> Iterable[Step]:
+def _copies(module: nn.Module, name: str, held: nn.Module) -> Iterator[Step]:
     # PEFT trains a copy: the active one has the plain name, the original keeps its own segment.
     active = list(getattr(module, "active_adapters", ()))[:1]
     for adapter, copy in held.named_children():
         raw = f"{name}.{adapter}"
-        yield Step("" if adapter in active else raw, raw, copy)
+        yield "" if adapter in active else raw, raw, copy

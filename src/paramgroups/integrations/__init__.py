@@ -1,0 +1,1 @@
+"""One file for each host; each imports its host itself."""

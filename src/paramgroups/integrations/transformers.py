@@ -62,9 +62,12 @@ def _model_class(host: ModuleType, name: str, asked: str) -> Any:
         found = getattr(host, name)
     except AttributeError as error:
         fix = near(name, dir(host), WANTED)
-        raise ModelError(f'"{asked}": transformers {host.__version__} has no class "{name}".\n  {fix}') from error
+        raise ModelError(
+            f'"{asked}": transformers {host.__version__} has no class "{name}".\n  {fix}'
+        ) from error
     except Exception as error:  # a class is imported when it is asked for
         raise ModelError(f'"{asked}": transformers cannot load it. {cause(error)}') from error
-    if not (isinstance(found, type) and issubclass(found, host.PreTrainedModel) and found.config_class):
+    is_model = isinstance(found, type) and issubclass(found, host.PreTrainedModel)
+    if not (is_model and getattr(found, "config_class", None)):
         raise ModelError(f'"{asked}" is no model class with a configuration.\n  {WANTED}')
     return found

@@ -1,0 +1,1 @@
+"""SHOW: functions of a plan, a journal, a sweep."""

@@ -22,8 +22,8 @@ class Piece(Protocol):
     def text(self) -> str:
         """The piece as it is written."""
 
-    def ends(self, name: str, start: int) -> Iterator[int]:
-        """Where the piece can end in the name when it starts at `start`."""
+    def ends(self, name: str, starts: set[int]) -> set[int]:
+        """Where the piece can end in the name when it starts at one of `starts`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ class Literal:
         """The characters, quoted unless they may stand bare."""
         return self.characters if BARE.fullmatch(self.characters) else quote(self.characters)
 
-    def ends(self, name: str, start: int) -> Iterator[int]:
-        """After the characters, if they stand there."""
-        if name.startswith(self.characters, start):
-            yield start + len(self.characters)
+    def ends(self, name: str, starts: set[int]) -> set[int]:
+        """After the characters, where they stand."""
+        length = len(self.characters)
+        return {start + length for start in starts if name.startswith(self.characters, start)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ class Star:
 
     text = "*"
 
-    def ends(self, name: str, start: int) -> Iterator[int]:
-        """Anywhere from `start` on."""
-        yield from range(start, len(name) + 1)
+    def ends(self, name: str, starts: set[int]) -> set[int]:
+        """Anywhere from the first start on."""
+        return set(range(min(starts), len(name) + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,11 @@ class Span:
         """The two ends."""
         return f"{self.first}..{self.last}"
 
-    def ends(self, name: str, start: int) -> Iterator[int]:
+    def ends(self, name: str, starts: set[int]) -> set[int]:
         """After each run of digits that is such a number."""
+        return {end for start in starts for end in self._stops(name, start)}
+
+    def _stops(self, name: str, start: int) -> Iterator[int]:
         for stop in range(start + 1, min(len(name), start + DIGITS) + 1):
             digits = name[start:stop]
             if not (digits.isascii() and digits.isdecimal()):
@@ -87,17 +90,16 @@ class Choice:
         """The options in braces."""
         return "{" + ",".join("".join(piece.text for piece in option) for option in self.options) + "}"
 
-    def ends(self, name: str, start: int) -> Iterator[int]:
+    def ends(self, name: str, starts: set[int]) -> set[int]:
         """After any of the options."""
-        for option in self.options:
-            yield from reach(option, name, start)
+        return set().union(*(reach(option, name, starts) for option in self.options))
 
 
-def reach(pieces: tuple[Piece, ...], name: str, start: int) -> set[int]:
+def reach(pieces: tuple[Piece, ...], name: str, starts: set[int]) -> set[int]:
     """All places where the pieces, one after the other, can end."""
-    places = {start}
+    places = starts
     for piece in pieces:
-        places = {end for place in places for end in piece.ends(name, place)}
+        places = piece.ends(name, places) if places else places
     return places
 
 
@@ -127,7 +129,7 @@ class Segment:
 
     def matches(self, name: str) -> bool:
         """Whether this segment's name is as the pattern says."""
-        return len(name) in reach(self.pieces, name, 0)
+        return len(name) in reach(self.pieces, name, {0})
 
 
 DEEP = Segment(())

@@ -10,6 +10,7 @@ from torch import nn
 from paramgroups.indexing.depth.outline import Outline
 from paramgroups.indexing.kinds import split_words
 from paramgroups.indexing.roles import is_attention
+from paramgroups.indexing.wrappers import class_of
 
 
 class Part(NamedTuple):
@@ -67,7 +68,7 @@ def is_unit(outline: Outline, position: int) -> bool:
 
 def is_leaf(outline: Outline, position: int) -> bool:
     """A layer: a module that holds a weight itself, or a whole attention."""
-    layer = outline.own(position, "weights") > 0 or is_attention(type(outline[position]))
+    layer = outline.own(position, "weights") > 0 or is_attention(class_of(outline[position]))
     return layer and not outline.all_are(position, "embeddings")
 
 
@@ -97,7 +98,9 @@ def _lines(outline: Outline, position: int, sight: Sight) -> list[Line]:
     towers = [
         child
         for child in children
-        if child not in elements and not _is_series(outline[child]) and _blocks(inner[child]) >= sight.least_in_tower
+        if child not in elements
+        and not _is_series(outline[child])
+        and _blocks(inner[child]) >= sight.least_in_tower
     ]
     one_path = all(ONE_PATH.intersection(split_words(outline.segment(child))) for child in towers)
     if any(len(lines) > 1 for lines in inner.values()) or (len(towers) > 1 and not one_path):
@@ -112,7 +115,10 @@ def _is_side_by_side(outline: Outline, position: int) -> bool:
 
 def _is_series(module: nn.Module) -> bool:
     # A ModuleDict of no class of its own holds alternatives; DenseNet's blocks are a class of their own.
-    return isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict) and type(module) is not nn.ModuleDict
+    return (
+        isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict)
+        and type(module) is not nn.ModuleDict
+    )
 
 
 def _children(outline: Outline, position: int, sight: Sight) -> tuple[list[int], set[int]]:
@@ -123,7 +129,9 @@ def _children(outline: Outline, position: int, sight: Sight) -> tuple[list[int],
     children, elements = _interleaved(outline, children, sight)
     prefixes = {child: found[1] for child in children if (found := NUMBERED.match(outline.segment(child)))}
     counted = Counter(prefixes.values())
-    return children, elements | {child for child, prefix in prefixes.items() if prefix and counted[prefix] > 1}
+    return children, elements | {
+        child for child, prefix in prefixes.items() if prefix and counted[prefix] > 1
+    }
 
 
 def _interleaved(outline: Outline, children: list[int], sight: Sight) -> tuple[list[int], set[int]]:
@@ -234,10 +242,14 @@ def _several(outline: Outline, position: int, inner: Mapping[int, list[Line]]) -
     lines[-1].parts.extend(waiting)
     own = _with_own(outline, position, [])
     front = own and outline.own(position, "embeddings")
-    return [Line(lines[0].tower, [*own, *lines[0].parts]), *lines[1:]] if front else [
-        *lines[:-1],
-        Line(lines[-1].tower, [*lines[-1].parts, *own]),
-    ]
+    return (
+        [Line(lines[0].tower, [*own, *lines[0].parts]), *lines[1:]]
+        if front
+        else [
+            *lines[:-1],
+            Line(lines[-1].tower, [*lines[-1].parts, *own]),
+        ]
+    )
 
 
 def _fed_by(outline: Outline, child: int, lines: Sequence[Line]) -> Line:

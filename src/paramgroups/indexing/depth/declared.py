@@ -38,7 +38,9 @@ def declared(depth: Declaration, names: Sequence[str]) -> list[Level]:
             'such as {"embed": 0, "blocks.0": 1, "head": 2}, or a group matcher as timm has it.'
         )
     if all(isinstance(one, int | float) for one in depth.values()):
-        return _levels(_by_path({path: _whole(one, f'depth["{path}"]') for path, one in depth.items()}, names))
+        return _levels(
+            _by_path({path: _whole(one, f'depth["{path}"]') for path, one in depth.items()}, names)
+        )
     return matched(depth, names)
 
 
@@ -77,7 +79,9 @@ def _levels(depths: Sequence[int]) -> list[Level]:
 
 def _whole(level: Any, what: str) -> int:
     if isinstance(level, bool) or not isinstance(level, int) or level < 0:
-        raise ModelError(f"{what} is {level!r}. A level is a whole number from 0, which is nearest the input.")
+        raise ModelError(
+            f"{what} is {level!r}. A level is a whole number from 0, which is nearest the input."
+        )
     return level
 
 
@@ -92,7 +96,9 @@ def _by_path(paths: Mapping[str, int], names: Sequence[str]) -> list[int]:
         )
     for path in paths:
         if path and path not in used and not any(f"{name}.".startswith(f"{path}.") for name in names):
-            raise ModelError(f'The declared depth names "{path}", which no parameter stands under. {nearest(path, names)}')
+            raise ModelError(
+                f'The declared depth names "{path}", which no parameter stands under. {nearest(path, names)}'
+            )
     return [paths[path] for path in found if path is not None]
 
 
@@ -125,19 +131,22 @@ def _ordinals(matcher: Mapping[str, Any]) -> Callable[[str], Ordinal]:
 def _pairs(group: str, said: Any) -> Iterable[tuple[str, Any]]:
     if isinstance(said, str):
         return [(said, None)]
-    if isinstance(said, list | tuple) and all(isinstance(one, list | tuple) and len(one) == 2 for one in said):  # noqa: PLR2004 - pairs
-        return [(one[0], one[1]) for one in said]
-    raise ModelError(
-        f'Group "{group}" of the group matcher is {said!r}. '
-        "It is a regular expression, or a list of (expression, suffix)."
-    )
+    try:
+        return [(expression, suffix) for expression, suffix in said]
+    except (TypeError, ValueError):
+        raise ModelError(
+            f'Group "{group}" of the group matcher is {said!r}. '
+            "It is a regular expression, or a list of (expression, suffix)."
+        ) from None
 
 
 def _compiled(group: str, expression: Any) -> re.Pattern[str]:
     try:
         return re.compile(expression)
     except (re.error, TypeError) as error:
-        raise ModelError(f'Group "{group}" of the group matcher: {expression!r} is no regular expression: {error}.') from error
+        raise ModelError(
+            f'Group "{group}" of the group matcher: {expression!r} is no regular expression: {error}.'
+        ) from error
 
 
 def _numbers(*parts: Iterable[Any]) -> Ordinal:

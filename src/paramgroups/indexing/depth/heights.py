@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from torch import nn
 
 from paramgroups.indexing.depth.chains import Part, find_lines, is_leaf
@@ -32,7 +33,9 @@ def structural(outline: Outline, names: Sequence[Found]) -> list[Level]:
 
 def _in_order(outline: Outline, parts: Sequence[Part]) -> list[Part]:
     """The parts as they run, where that was traced; the module's own tensors stay where they are."""
-    whole = iter(sorted((part for part in parts if part.whole), key=lambda part: outline.first_call(part.position)))
+    whole = iter(
+        sorted((part for part in parts if part.whole), key=lambda part: outline.first_call(part.position))
+    )
     return [next(whole) if part.whole else part for part in parts]
 
 
@@ -91,19 +94,23 @@ def _span(outline: Outline, part: Part) -> int:
 def _spread(
     outline: Outline, names: Sequence[Found], wholes: Mapping[int, Level], owns: Mapping[int, Level]
 ) -> list[Level]:
-    """Each place has the level of the nearest part above it."""
-    levels: list[Level] = []
-    for position, place in enumerate(outline.walk):
-        above = levels[outline.at[place.parent]] if place.parent is not None else FLAT
-        levels.append(wholes.get(position, above))
-    places = [outline.at[one.place] for one in names]
+    """Each tensor has the level of the part that its place is in."""
+    kinds = [FLAT, *wholes.values()]
+    kind = np.zeros(len(outline.walk), dtype=np.int64)
+    for number, position in enumerate(wholes, start=1):
+        kind[position : outline.stop[position]] = number
+    of_place = [kinds[number] for number in kind.tolist()]
     return [
-        _within(outline[at], one.key, owns.get(at, levels[at])) for one, at in zip(names, places, strict=True)
+        _within(place.module, key, owns.get(place.at) or of_place[place.at]) for _, _, place, key in names
     ]
 
 
 def _within(module: nn.Module, key: str, level: Level) -> Level:
     """A recurrent layer's tensors say in their names which of its layers they are of."""
-    if isinstance(module, nn.RNNBase) and level.levels > module.num_layers and (found := RECURRENT.search(key)):
+    if (
+        isinstance(module, nn.RNNBase)
+        and level.levels > module.num_layers
+        and (found := RECURRENT.search(key))
+    ):
         return level._replace(depth=level.depth + int(found[1]))
     return level

@@ -9,6 +9,7 @@ from torch import nn
 
 from paramgroups.indexing.kinds import kind_of
 from paramgroups.indexing.places import Found, Place
+from paramgroups.indexing.wrappers import class_of
 
 Counts = npt.NDArray[np.int64]
 COUNTED = ("tensors", "weights", "norms", "embeddings", "heads", "layers")
@@ -33,10 +34,9 @@ class Outline:
         calls: Mapping[int, int] | None = None,
     ) -> None:
         self.walk = walk
-        self.at = {place: position for position, place in enumerate(walk)}
         self.stop = self._stops()
         self._own = self._counts(names, roles)
-        self._sums = np.vstack([np.zeros((1, len(COUNTED)), np.int64), np.cumsum(self._own, axis=0)]).tolist()
+        self._sums = np.vstack([np.zeros((1, len(COUNTED)), np.int64), np.cumsum(self._own, axis=0)])
         self._calls = calls or {}
 
     def __getitem__(self, position: int) -> nn.Module:
@@ -53,7 +53,7 @@ class Outline:
     def count(self, position: int, what: str) -> int:
         """How many tensors, or places that hold weights, norms …, stand at a place or below it."""
         column = COUNTED.index(what)
-        return int(self._sums[self.stop[position]][column] - self._sums[position][column])
+        return int(self._sums[self.stop[position], column] - self._sums[position, column])
 
     def own(self, position: int, what: str) -> int:
         """As `count`, of what the module itself holds."""
@@ -80,17 +80,16 @@ class Outline:
 
     def _stops(self) -> list[int]:
         stop = list(range(1, len(self.walk) + 1))
-        for position in range(len(self.walk) - 1, 0, -1):
-            parent = self.walk[position].parent
-            assert parent is not None
-            above = self.at[parent]
-            stop[above] = max(stop[above], stop[position])
+        for place in reversed(self.walk):
+            above = place.parent
+            if above is not None and stop[above.at] < stop[place.at]:
+                stop[above.at] = stop[place.at]
         return stop
 
     def _counts(self, names: Sequence[Found], roles: Sequence[frozenset[str]]) -> Counts:
         """For each place what it holds itself: tensors by kind; `weights` is 1 where it has any."""
         own = np.zeros((len(self.walk), len(COUNTED)), np.int64)
-        where = np.array([self.at[one.place] for one in names], dtype=np.int64)
+        where = np.array([one.place.at for one in names], dtype=np.int64)
         norms = np.array(["norm" in one for one in roles], dtype=bool)
         wide = np.array([one.tensor.dim() > 1 for one in names], dtype=bool)
         np.add.at(own[:, 0], where, 1)
@@ -98,7 +97,7 @@ class Outline:
         for column, role in enumerate(("norm", "embedding", "head"), start=2):
             np.add.at(own[:, column], where, np.array([role in one for one in roles], dtype=np.int64))
         # A norm counts as a layer of a block also where it has no parameters: frozen, or not affine.
-        normed = [kind_of(type(place.module)).layer in NORM_LAYERS for place in self.walk]
+        normed = [kind_of(class_of(place.module)).layer in NORM_LAYERS for place in self.walk]
         own[:, 5] = own[:, 1] | np.array(normed, dtype=np.int64)
         return own
 
@@ -106,7 +105,7 @@ class Outline:
     def _first_calls(self) -> list[float]:
         first = [float(self._calls.get(id(place.module), np.inf)) for place in self.walk]
         for position in range(len(self.walk) - 1, 0, -1):
-            above = self.at[self.walk[position].parent]  # type: ignore[index] # only the root has none
-            if id(self.walk[above].module) not in self._calls:
-                first[above] = min(first[above], first[position])
+            above = self.walk[position].parent
+            if above is not None and id(above.module) not in self._calls:
+                first[above.at] = min(first[above.at], first[position])
         return first

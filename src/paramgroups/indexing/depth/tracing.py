@@ -83,7 +83,9 @@ def _kept_buffers(model: nn.Module) -> Iterator[None]:
 @contextmanager
 def _kept_generators(model: nn.Module) -> Iterator[None]:
     devices = {one.device for one in model.parameters() if one.device.type not in ("cpu", "meta")}
-    by_type = {device.type: [one.index or 0 for one in devices if one.type == device.type] for device in devices}
+    by_type = {
+        device.type: [one.index or 0 for one in devices if one.type == device.type] for device in devices
+    }
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - the global generator is the one to keep
     with ExitStack() as stack:
         stack.enter_context(torch.random.fork_rng(devices=[]))

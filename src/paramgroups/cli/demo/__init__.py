@@ -1,0 +1,1 @@
+"""The main job: four recipes compared on real images."""

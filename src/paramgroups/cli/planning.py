@@ -1,0 +1,74 @@
+"""The commands `plan` and `explain`: from words to output and exit code."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+
+from paramgroups.cli.data import as_json, explanation_data, plan_data
+from paramgroups.cli.models import load_model
+from paramgroups.cli.outcome import write
+from paramgroups.planning import Plan, plan
+from paramgroups.recipes import load_recipe
+from paramgroups.reporting.terminal import explanation_view, plan_text, plan_view
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What both commands are told: what to plan, and how long training is."""
+
+    model: str
+    recipe: Path
+    steps: int | None
+    epochs: int | None
+    steps_per_epoch: int | None
+
+    def plan(self) -> Plan:
+        """The plan; the recipe is read first, since a mistake in it is found sooner.
+
+        Raises:
+            ParamGroupsError: The recipe, the model or their fit is wrong.
+        """
+        recipe = load_recipe(self.recipe)
+        model = load_model(self.model)
+        return plan(model, recipe, steps=self.steps, epochs=self.epochs, steps_per_epoch=self.steps_per_epoch)
+
+
+def show_plan(asked: Asked, form: str, step: int | None) -> bool:
+    """Print a plan as `table`, `json` or `toml`; whether its check finds nothing."""
+    made = asked.plan()
+    findings = made.check()
+    if form == "json":
+        write(as_json(plan_data(made, findings, step)))
+    elif form == "toml":
+        write(made.recipe.to_toml().rstrip("\n"))
+        sys.stderr.writelines(f"{finding}\n" for finding in findings)
+    else:
+        console = _console()
+        view = plan_view(made, findings, step, console.width)
+        _show(console, plan_text(made, findings, step), view)
+    return not findings
+
+
+def show_explanation(asked: Asked, name: str, form: str, step: int | None) -> None:
+    """Print where each value of a parameter comes from, as `table` or `json`."""
+    made = asked.plan()
+    explanation = made.explain(name, step)
+    if form == "json":
+        write(as_json(explanation_data(made, explanation, step)))
+    else:
+        _show(_console(), str(explanation), explanation_view(explanation))
+
+
+def _console() -> Console:
+    return Console(file=sys.stdout, highlight=False)
+
+
+def _show(console: Console, text: str, view: RenderableType) -> None:
+    """To a person the view, to a pipe the text."""
+    if console.is_terminal:
+        with console.capture() as captured:
+            console.print(view)
+        text = captured.get().rstrip("\n")
+    write(text)

@@ -1,0 +1,85 @@
+"""What all tensors of one kind have in common: nearly all of a row but its name."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from math import prod
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn.utils.parametrize import ParametrizationList
+
+from paramgroups.indexing.fans import fans
+from paramgroups.indexing.heads import heads
+from paramgroups.indexing.kinds import kind_of
+from paramgroups.indexing.places import Found, Place
+from paramgroups.indexing.roles import Around, is_attention, roles_of
+from paramgroups.indexing.wrappers import class_of
+
+
+class Trait(NamedTuple):
+    """What a tensor's module, own name and shape tell; as in `Row`."""
+
+    roles: frozenset[str]
+    module_type: str
+    module_bases: tuple[str, ...]
+    shape: tuple[int, ...]
+    numel: int
+    fan_in: int
+    fan_out: int
+
+
+def traits(walk: Sequence[Place], names: Sequence[Found]) -> list[Trait]:
+    """For each name of a tensor, what is known of it."""
+    around = _around(walk)
+    found = []
+    for _, tensor, place, key in names:
+        holder, own = (place, key) if type(place.module) is not ParametrizationList else _behind(place, key)
+        module = holder.module
+        found.append(_trait(class_of(module), own, tensor.shape, around[holder.at], _layout(module)))
+    return found
+
+
+def _layout(module: nn.Module) -> tuple[int, bool]:
+    """The groups of a convolution, and whether experts are held as (in, out): known of the module alone."""
+    held = vars(module)
+    return held.get("groups", 1), held.get("is_transposed", False)
+
+
+@lru_cache(maxsize=65536)
+def _trait(cls: type, key: str, shape: torch.Size, around: Around, layout: tuple[int, bool]) -> Trait:
+    kind = kind_of(cls)
+    groups, turned = layout
+    roles = roles_of(cls, key, shape, around)
+    layer = "transposed_linear" if turned and not kind.layer else kind.layer
+    fan_in, fan_out = fans(shape, layer, groups, embedding="embedding" in roles)
+    return Trait(roles, kind.name, kind.bases, tuple(shape), prod(shape), fan_in, fan_out)
+
+
+def _around(walk: Sequence[Place]) -> list[Around]:
+    """What each place stands within, and the last names of its path."""
+    outputs = heads(walk)
+    known: dict[tuple[Around, str, bool, bool], Around] = {}
+    around: list[Around] = []
+    for place in walk:
+        above = around[place.parent.at] if place.parent is not None else Around()
+        segment = "" if place.segment.isdigit() else place.segment
+        attention, head = is_attention(class_of(place.module)), id(place.module) in outputs
+        step = (above, segment, attention, head)
+        if step not in known:
+            known[step] = _below(above, segment, attention=attention, head=head)
+        around.append(known[step])
+    return around
+
+
+def _below(above: Around, segment: str, *, attention: bool, head: bool) -> Around:
+    near = (*above.near[-1:], segment) if segment else above.near
+    return Around(near, above.in_attention or attention, above.in_head or head)
+
+
+def _behind(place: Place, key: str) -> tuple[Place, str]:
+    """The place whose tensor a parametrization makes, and that tensor's name there."""
+    # A weight norm holds the magnitude and the direction of a weight as two tensors.
+    parts = (type(one).__name__ for one in place.module.children())
+    own = f"{place.segment}_g" if key == "original0" and "_WeightNorm" in parts else place.segment
+    return place.parent or place, own

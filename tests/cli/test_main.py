@@ -1,0 +1,136 @@
+"""The command line as a whole: help, version, wrong calls, and real processes."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from paramgroups import __version__
+from tests.cli.conftest import Run
+
+HEAVY = ("torch", "numpy", "timm", "transformers")
+SCRIPT = Path(sys.executable).with_name("paramgroups")
+TUNE = ("--recipe", "tune.toml", "--steps", "100")
+
+
+def python(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
+
+
+def test_help_names_the_commands_the_models_and_the_exit_codes(run: Run) -> None:
+    result = run("--help")
+    assert result.exit_code == 0
+    for word in ("plan", "explain", "demo", "package.module:factory", "timm:NAME", "transformers:CONFIG_DIR_OR_CLASS"):
+        assert word in result.stdout
+    assert "1    there are findings" in result.stdout
+
+
+def test_help_fits_80_columns_without_cutting_a_sentence(run: Run) -> None:
+    assert "..." not in run("--help").stdout.replace("[ARGS]...", "")
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").stdout == f"paramgroups {__version__}\n"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["plan", "--help"], ["explain", "--help"], ["demo", "--help"], ["--version"]])
+def test_help_and_version_load_nothing_heavy(words: list[str]) -> None:
+    code = f"""
+import sys
+from paramgroups.cli.main import app
+try:
+    app({words!r})
+except SystemExit as end:
+    assert end.code == 0
+print("loaded:", [name for name in {HEAVY!r} if name in sys.modules])
+"""
+    assert python("-c", code).stdout.endswith("loaded: []\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "Usage"),
+        (("plam",), "Did you mean 'plan'"),
+        (("plan",), "MODEL"),
+        (("plan", "zoo:make_net"), "--recipe"),
+        (("plan", "zoo:make_net", *TUNE, "--format", "yaml"), "yaml"),
+        (("plan", "zoo:make_net", *TUNE, "--at", "-1"), "-1"),
+        (("plan", "zoo:make_net", "-r", "tune.toml", "--steps", "0"), "0"),
+        (("plan", "zoo:make_net", *TUNE, "--format", "toml", "--at", "3"), "Leave --at out"),
+        (("explain", "zoo:make_net", *TUNE), "PARAM"),
+    ],
+)
+def test_a_wrong_call_ends_with_2(run: Run, words: tuple[str, ...], told: str) -> None:
+    result = run(*words)
+    assert result.exit_code == 2
+    assert told in result.output
+    assert "Traceback" not in result.output
+    assert "╭" not in result.output
+
+
+def test_an_interrupt_ends_with_130(run: Run) -> None:
+    result = run("plan", "zoo:make_interrupt", *TUNE)
+    assert (result.exit_code, result.output) == (130, "")
+
+
+def test_our_own_bugs_are_not_hidden(run: Run) -> None:
+    with pytest.raises(ZeroDivisionError):
+        run("plan", "zoo:make_bug", *TUNE)
+
+
+def test_the_module_and_the_script_are_the_same_command(here: Path) -> None:
+    words = ["plan", "zoo:make_net", *TUNE, "--format", "json"]
+    module = python("-m", "paramgroups", *words)
+    script = subprocess.run([SCRIPT, *words], capture_output=True, text=True, check=False, cwd=here)
+    assert module.stdout == script.stdout
+    assert len(json.loads(script.stdout)["groups"]) == 4
+    assert (module.returncode, script.returncode) == (0, 0)
+
+
+def test_a_reader_that_leaves_is_no_error(here: Path) -> None:
+    command = f"{sys.executable} -m paramgroups plan zoo:make_long -r all.toml -f json | head -1; exit ${{PIPESTATUS[0]}}"
+    (here / "all.toml").write_text('optimizer = "sgd"\nlr = 0.1\n')
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert ended.stdout == "{\n"
+    assert (ended.returncode, ended.stderr) == (1, "")
+
+
+def test_ctrl_c_ends_with_130_and_says_nothing(here: Path) -> None:
+    slow = 'import sys, time\ndef make():\n    print("ready", file=sys.stderr, flush=True)\n    time.sleep(60)\n'
+    (here / "slow.py").write_text(slow)
+    words = [sys.executable, "-m", "paramgroups", "plan", "slow:make", *TUNE]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == ""
+    assert process.returncode == 130
+
+
+@pytest.mark.usefixtures("here")
+def test_a_terminal_gets_colours_and_its_own_width() -> None:
+    reader, writer = pty.openpty()
+    env = os.environ | {"COLUMNS": "72", "TERM": "xterm", "NO_COLOR": ""}
+    words = [sys.executable, "-m", "paramgroups", "plan", "zoo:make_net", *TUNE]
+    with subprocess.Popen(words, stdout=writer, env=env) as process:
+        os.close(writer)
+        shown = b""
+        while part := read(reader):
+            shown += part
+    os.close(reader)
+    assert process.returncode == 0
+    assert "\x1b[1m" in shown.decode()
+    assert "Schedule of all: cosine()." in shown.decode()
+
+
+def read(reader: int) -> bytes:
+    try:
+        return os.read(reader, 4096)
+    except OSError:  # Linux says so where the other end is closed
+        return b""
