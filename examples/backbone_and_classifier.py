@@ -1,8 +1,9 @@
 """A pretrained feature extractor at 0.001, and a new classifier at 0.01.
 
-The usual start of transfer learning: what is learnt is only adjusted, what is new learns fast. One schedule acts
-on both as a factor, so they keep their ratio of 10. The usual mistakes are a scalar `max_lr` or `eta_min`, which
-makes the two rates one, and an optimizer made before the classifier was replaced, which trains the old one.
+The usual start of transfer learning: what is learnt is only adjusted, what is new learns fast. One schedule
+acts on both as a factor, so they keep their ratio of 10. The usual mistakes are a scalar `max_lr` or
+`eta_min`, which makes the two rates one, and an optimizer made before the classifier was replaced, which
+trains the old one.
 """
 
 import torch

@@ -1,8 +1,9 @@
 """Batch norm at a rate of its own, at a rate of 0, and frozen: what moves in each.
 
-Give it a smaller rate in a short fine-tuning, or none where batches are too small to tell new statistics. The
-usual mistake is to think that a rate of 0, or `requires_grad = False`, leaves it alone: its running mean and
-variance still follow every batch. Frozen by a rule, the module is held too, whoever calls `model.train()`.
+Give it a smaller rate in a short fine-tuning, or none where batches are too small to tell new statistics.
+The usual mistake is to think that a rate of 0, or `requires_grad = False`, leaves it alone: its running
+mean and variance still follow every batch. Frozen by a rule, the module is held too, whoever calls
+`model.train()`.
 """
 
 from typing import NamedTuple
@@ -54,7 +55,9 @@ def fine_tune(way: str, rule: pg.Rule) -> Moved:
             optimizer.step()
             scheduler.step()
             optimizer.zero_grad()
-    parameters, statistics = (float((now - was).norm()) for now, was in zip(norm_of(model), before, strict=True))
+    parameters, statistics = (
+        float((now - was).norm()) for now, was in zip(norm_of(model), before, strict=True)
+    )
     print(f"moved: parameters by {parameters:.4f}, statistics by {statistics:.4f}; {history}\n")
     return Moved(history, parameters, statistics)
 
@@ -63,7 +66,12 @@ def norm_of(model: ConvNet) -> tuple[Tensor, Tensor]:
     """Parameters and running statistics of all batch norms, each as one vector."""
     norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     parameters = [tensor.detach().clone() for norm in norms for tensor in norm.parameters()]
-    statistics = [tensor.clone() for norm in norms for tensor in (norm.running_mean, norm.running_var) if tensor is not None]
+    statistics = [
+        tensor.clone()
+        for norm in norms
+        for tensor in (norm.running_mean, norm.running_var)
+        if tensor is not None
+    ]
     return torch.cat(parameters), torch.cat(statistics)
 
 

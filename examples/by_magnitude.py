@@ -1,9 +1,9 @@
 """Groups by how large the weights are: small ones learn faster, large ones slower.
 
-Use it on a trained model, where the size of a tensor's weights tells how settled it is. `rms` is the root of
-the mean square, so a large tensor is not taken for one of large weights, as it is by its norm. The usual mistake
-is to sort again while training: tensors then change groups and lose their momentum. Here the values are read
-once, when planning, and kept in the plan.
+Use it on a trained model, where the size of a tensor's weights tells how settled it is. `rms` is the root
+of the mean square, so a large tensor is not taken for one of large weights, as it is by its norm. The usual
+mistake is to sort again while training: tensors then change groups and lose their momentum. Here the values
+are read once, when planning, and kept in the plan.
 """
 
 import torch

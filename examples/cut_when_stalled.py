@@ -1,8 +1,9 @@
 """Cut all rates when the validation loss stops falling.
 
-Use it where the length of training is not known beforehand. A cut wants a patience, counted anew after each cut,
-and a floor, here a share of every group's own rate. The usual mistake is to cut whenever the loss is above some
-bound: while it is, the rate falls every epoch, to nothing. And a NaN is no bad epoch: it tells nothing.
+Use it where the length of training is not known beforehand. A cut wants a patience, counted anew after each
+cut, and a floor, here a share of every group's own rate. The usual mistake is to cut whenever the loss is
+above some bound: while it is, the rate falls every epoch, to nothing. And a NaN is no bad epoch: it tells
+nothing.
 """
 
 import math
@@ -43,7 +44,9 @@ def main() -> tuple[pg.Plan, History, list[int]]:
     torch.manual_seed(0)
     model, (train, unseen) = ConvNet(), images_of()
     loader, plateau, history = loader_of(train), Plateau(), History()
-    recipe = pg.Recipe(optimizer="adamw", lr=0.01, rules=[pg.rule(":head", lr_scale=2), pg.recipes.no_decay()])
+    recipe = pg.Recipe(
+        optimizer="adamw", lr=0.01, rules=[pg.rule(":head", lr_scale=2), pg.recipes.no_decay()]
+    )
     plan = pg.plan(model, recipe, epochs=EPOCHS)
     print(plan)
 

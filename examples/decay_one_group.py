@@ -1,8 +1,9 @@
 """The first group's rate falls to 0.95 of itself each epoch, the second group's stays.
 
 Use it where one part should settle and another go on learning. A schedule belongs to a rule, so the group
-without one is simply held. The usual mistakes are a `LambdaLR` that multiplies the current rate, so that the
-decay compounds, and `scheduler.step()` before `optimizer.step()`, so that the first epoch's rate is skipped.
+without one is simply held. The usual mistakes are a `LambdaLR` that multiplies the current rate, so that
+the decay compounds, and `scheduler.step()` before `optimizer.step()`, so that the first epoch's rate is
+skipped.
 """
 
 import torch

@@ -54,7 +54,7 @@ def images_of(classes: Sequence[int] = range(10)) -> tuple[TensorDataset, Tensor
 
 
 def loader_of(data: TensorDataset, seed: int = 0, size: int = 64) -> Loader:
-    """Shuffled batches, the same for the same seed. The short last one is left out: batch norm dislikes it."""
+    """Shuffled batches, the same for the same seed; a short last one is left out."""
     order = torch.Generator().manual_seed(seed)
     return DataLoader(data, size, shuffle=True, drop_last=True, generator=order)
 
@@ -94,7 +94,7 @@ class History:
     def note(self, optimizer: Optimizer, loss: Tensor) -> None:
         """Write down an update that is about to be made."""
         self.losses.append(loss.item())
-        self.groups.append({group["name"]: {**group, "params": None} for group in optimizer.param_groups})
+        self.groups.append({group["name"]: dict(group) for group in optimizer.param_groups})
 
     def values(self, group: str, setting: str = "lr") -> list[Any]:
         """One setting of one group at every update."""

@@ -1,8 +1,8 @@
 """Change rates by hand while training, under a running schedule.
 
-Use it in a notebook or a long run, when a part learns too fast or too slow. `scale` multiplies a group's rate
-from now on, `set` gives it a new base; the schedule goes on multiplying both. The usual mistake is to write
-`group["lr"]` under a scheduler of torch's: some undo the edit at the next step, others compound it.
+Use it in a notebook or a long run, when a part learns too fast or too slow. `scale` multiplies a group's
+rate from now on, `set` gives it a new base; the schedule goes on multiplying both. The usual mistake is to
+write `group["lr"]` under a scheduler of torch's: some undo the edit at the next step, others compound it.
 """
 
 import torch

@@ -1,14 +1,15 @@
-"""Freeze the pretrained part, give it a small rate, or the same rate as the new head? Measured on real images.
+"""Freeze the pretrained part, give it a small rate, or the new head's rate? Measured on real images.
 
-A network that knows the digits 0 to 4 learns 5 to 9 from a few images of each, several times over; the table shows
-the accuracy on all unseen images. Which way wins depends on how many labels there are and how near the new task is
-to the old: change `LABELS` and see. The usual mistake is to compare single runs, which differ as much by chance.
+A network that knows the digits 0 to 4 learns 5 to 9 from a few images of each, several times over; the
+table shows the accuracy on all unseen images. Which way wins depends on how many labels there are and how
+near the new task is to the old: change `LABELS` and see. The usual mistake is to compare single runs, which
+differ as much by chance.
 """
 
 from statistics import mean, stdev
 
 import torch
-from digits import ConvNet, images_of, pretrained, validate
+from digits import images_of, pretrained, validate
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import TensorDataset

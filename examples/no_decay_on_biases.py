@@ -1,8 +1,8 @@
 """Weight decay on the weights, none on biases (nor on norms).
 
-Use it in nearly every training: a decayed bias or norm is pulled to zero for no gain. The usual mistake is to
-tell them by name, `"bias" in name or "norm" in name`: that misses the batch norms of an `nn.Sequential`, here
-`features.1.weight`, and takes `norm_proj.weight`. A role is told from the module's type.
+Use it in nearly every training: a decayed bias or norm is pulled to zero for no gain. The usual mistake is
+to tell them by name, `"bias" in name or "norm" in name`: that misses the batch norms of an `nn.Sequential`,
+here `features.1.weight`, and takes `norm_proj.weight`. A role is told from the module's type.
 """
 
 import torch

@@ -1,8 +1,8 @@
 """A rate for each type of layer: convolutions, batch norms and the linear classifier of a small CNN.
 
 Use it where layers of one kind want another rate than the rest, wherever in the model they stand. The usual
-mistake is to pick the layers by hand, `model.conv1.parameters()` and so on: those in between, here the batch
-norms, are then in no group and never trained, and nothing says so.
+mistake is to pick the layers by hand, `model.conv1.parameters()` and so on: those in between, here the
+batch norms, are then in no group and never trained, and nothing says so.
 """
 
 import torch

@@ -1,8 +1,9 @@
 """A schedule of its own for each group, one of them a function written here.
 
-Use it where parts want different times: a new head warms up, batch norm stops early, the rest follows a curve of
-your own. A function maps progress, 0 to 1, to a factor, and the plan shows every rate before training. The usual
-mistake is a list of lambdas for `LambdaLR`, matched to the groups by position, which a new group shifts.
+Use it where parts want different times: a new head warms up, batch norm stops early, the rest follows a
+curve of your own. A function maps progress, 0 to 1, to a factor, and the plan shows every rate before
+training. The usual mistake is a list of lambdas for `LambdaLR`, matched to the groups by position, which a
+new group shifts.
 """
 
 import math
@@ -32,7 +33,9 @@ def main() -> tuple[pg.Plan, History]:
         schedule=function("wave", wave),
         rules=[
             pg.rule("@BatchNorm2d", group="norms", schedule=constant(length="1 epoch").then(constant(0.1))),
-            pg.rule("classifier", group="head", lr_scale=2, schedule=warmup("1 epoch").then(cosine(end=0.01))),
+            pg.rule(
+                "classifier", group="head", lr_scale=2, schedule=warmup("1 epoch").then(cosine(end=0.01))
+            ),
         ],
     )
     plan = pg.plan(model, recipe, epochs=EPOCHS, steps_per_epoch=len(loader))

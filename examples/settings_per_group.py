@@ -1,8 +1,9 @@
 """Momentum, Nesterov, weight decay and their schedules, each per group.
 
-Everything that an optimizer reads from a group is set by rules, as the rate is: `x=` sets, `x_scale=` multiplies,
-and `schedules=` moves it over training. The usual mistake is a key that the optimizer does not read
-(`weigth_decay`, `lr_mult`): torch takes it in silence, here it is an error that names the nearest real one.
+Everything that an optimizer reads from a group is set by rules, as the rate is: `x=` sets, `x_scale=`
+multiplies, and `schedules=` moves it over training. The usual mistake is a key that the optimizer does not
+read (`weigth_decay`, `lr_mult`): torch takes it in silence, here it is an error that names the nearest real
+one.
 """
 
 import torch

@@ -1,8 +1,8 @@
 """Halve every group's rate at even distances, torch's `StepLR`, over groups of different rates.
 
 A schedule is a factor on each group's own rate, so the groups keep their ratios. This runs torch's `StepLR`
-beside it, and the numbers are the same. The usual mistake is to write the scheduled number itself into every
-group, `for group in optimizer.param_groups: group["lr"] = rate`, which makes all groups one.
+beside it, and the numbers are the same. The usual mistake is to write the scheduled number itself into
+every group, `for group in optimizer.param_groups: group["lr"] = rate`, which makes all groups one.
 """
 
 import torch

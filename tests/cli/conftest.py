@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from paramgroups.cli.main import app
 
-ZOO = '''
+ZOO = """
 import sys
 
 import torch
@@ -54,18 +54,13 @@ def make_interrupt():
     raise KeyboardInterrupt
 
 
-def make_bug():
-    return Broken()
-
-
-class Broken(nn.Module):
-    def named_modules(self, *args, **kwargs):
-        raise ZeroDivisionError("a bug of its own")
+class shelf:
+    net = Net
 
 
 ready = Net()
 number = 7
-'''
+"""
 RECIPE = """
 optimizer = "adamw"
 lr = 0.001
@@ -99,7 +94,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def run(here: Path) -> Run:
-    """Run the command line in this process; our own bugs are raised."""
+    """Run the command line in this process; what is no ordinary end is raised."""
     assert here.is_dir()
 
     def invoke(*words: str) -> Result:

@@ -20,7 +20,9 @@ def test_names_and_order_are_those_of_torch_for_a_plain_model() -> None:
 
 
 def test_a_tied_tensor_comes_once_for_each_of_its_names_and_is_one_row() -> None:
-    model = nn.ModuleDict({"embed": nn.Embedding(5, 4), "mid": nn.Linear(4, 4), "lm_head": nn.Linear(4, 5, bias=False)})
+    model = nn.ModuleDict(
+        {"embed": nn.Embedding(5, 4), "mid": nn.Linear(4, 4), "lm_head": nn.Linear(4, 5, bias=False)}
+    )
     model["lm_head"].weight = model["embed"].weight
     assert names(model) == ["embed.weight", "mid.weight", "mid.bias", "lm_head.weight"]
     rows = index(model)
@@ -79,7 +81,14 @@ def test_no_parameters_and_one_number() -> None:
     model = nn.Module()
     model.temperature = nn.Parameter(torch.tensor(1.0))
     (row,) = index(model)
-    assert (row.name, row.role, row.shape, row.numel, row.fan_in, row.fan_out) == ("temperature", "scale", (), 1, 1, 1)
+    assert (row.name, row.role, row.shape, row.numel, row.fan_in, row.fan_out) == (
+        "temperature",
+        "scale",
+        (),
+        1,
+        1,
+        1,
+    )
 
 
 def test_odd_keys_are_kept_and_buffers_left_out() -> None:
@@ -92,7 +101,9 @@ def test_odd_keys_are_kept_and_buffers_left_out() -> None:
 
 
 def test_lazy_modules_are_an_error_with_the_fix() -> None:
-    with pytest.raises(ModelError, match=r"2 parameters have no shape yet: 0\.weight, 0\.bias.*Run the model once"):
+    with pytest.raises(
+        ModelError, match=r"2 parameters have no shape yet: 0\.weight, 0\.bias.*Run the model once"
+    ):
         index(nn.Sequential(nn.LazyLinear(3)))
 
 
@@ -109,8 +120,8 @@ def models(draw: st.DrawFn) -> nn.Module:
     made: list[nn.Module] = [nn.Linear(1, 1), nn.LayerNorm(1)]
     for _ in range(draw(st.integers(0, 6))):
         parts = draw(st.lists(st.integers(0, len(made) - 1), min_size=1, max_size=3))
-        kind = draw(st.sampled_from([nn.Sequential, lambda *parts: nn.ModuleList(parts)]))
-        made.append(kind(*(made[part] for part in parts)))
+        held = [made[part] for part in parts]
+        made.append(nn.ModuleList(held) if draw(st.booleans()) else nn.Sequential(*held))
     return made[-1]
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch._C._distributed_c10d import HashStore
 from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper, offload_wrapper
 from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn.parallel import DistributedDataParallel
@@ -31,7 +32,7 @@ class Net(nn.Module):
 
 @pytest.fixture(scope="module")
 def _processes() -> Iterator[None]:
-    dist.init_process_group("gloo", rank=0, world_size=1, store=dist.HashStore())
+    dist.init_process_group("gloo", rank=0, world_size=1, store=HashStore())
     yield
     dist.destroy_process_group()
 
@@ -233,7 +234,9 @@ def test_the_active_copy_of_a_saved_module_has_the_plain_name() -> None:
     add_adapter, set_adapter = model.add_adapter, model.set_adapter
     assert callable(add_adapter)
     assert callable(set_adapter)
-    add_adapter("second", import_peft().LoraConfig(r=2, target_modules=["query"], modules_to_save=["classifier"]))
+    add_adapter(
+        "second", import_peft().LoraConfig(r=2, target_modules=["query"], modules_to_save=["classifier"])
+    )
     assert "classifier.modules_to_save.second.weight" in names(model)
     first = dict(named_parameters(model))["classifier.weight"]
     set_adapter("second")

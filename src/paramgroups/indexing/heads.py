@@ -1,11 +1,12 @@
 """Which modules of a model are its output layers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from torch import nn
 
 from paramgroups.indexing.kinds import kind_of, split_words
 from paramgroups.indexing.places import Place
+from paramgroups.indexing.roles import is_attention
 from paramgroups.indexing.wrappers import class_of, submodules, tensors
 
 # How a model tells its output layers itself, in transformers and in timm.
@@ -19,15 +20,19 @@ LAYERS = {"linear", "transposed_linear", "linear_like", "conv", "transposed_conv
 AFTER_A_HEAD = (nn.Softmax, nn.LogSoftmax, nn.Sigmoid, nn.LogSigmoid, nn.Flatten, nn.Unflatten, nn.Identity)
 
 
-def heads(walk: Sequence[Place]) -> set[int]:
+def heads(walk: Sequence[Place], order: Mapping[int, int] | None = None) -> set[int]:
     """The output layers, as ids of modules.
 
     The model itself is asked, and names and types outside repeated blocks are read. Where these tell
     nothing, it is the last layer with parameters, if that is linear or a convolution, stands in the model
     itself or in a container of it, and no activation follows in that container.
+
+    Args:
+        walk: All places of the model.
+        order: When each module, by its id, was first run, if that is known; else the model's order counts.
     """
     told = {*_asked(walk), *_named(walk)}
-    return told or set(_last(walk))
+    return told or set(_last(walk, order or {}))
 
 
 def _asked(walk: Sequence[Place]) -> Iterator[int]:
@@ -70,10 +75,11 @@ def _is_named(place: Place) -> bool:
     return bool(last or FIRST_WORDS.intersection(words[:1])) or segment in SEGMENTS or top
 
 
-def _last(walk: Sequence[Place]) -> Iterator[int]:
-    holders = (
-        place for place in reversed(walk) if any(one is not None for one in tensors(place.module).values())
-    )
+def _last(walk: Sequence[Place], order: Mapping[int, int]) -> Iterator[int]:
+    backwards = list(reversed(walk))
+    if order:
+        backwards.sort(key=lambda place: -order.get(id(place.module), -1))
+    holders = (place for place in backwards if any(one is not None for one in tensors(place.module).values()))
     last, before = next(holders, None), next(holders, None)
     if last is None or before is None or kind_of(class_of(last.module)).layer not in LAYERS:
         return
@@ -87,7 +93,8 @@ def _stands_at_the_end(last: Place, before: Place) -> bool:
         above = above.parent
     parents = _line(above)[1:]
     plain = all(isinstance(place.module, nn.Sequential | nn.ModuleList) for place in parents if place.path)
-    return plain and not _is_activated(last)
+    within = any(is_attention(class_of(place.module)) for place in parents)
+    return plain and not within and not _is_activated(last)
 
 
 def _line(place: Place) -> list[Place]:

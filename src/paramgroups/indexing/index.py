@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from paramgroups.errors import ModelError, nearest
+from paramgroups.indexing.pause import collector_paused
 from paramgroups.indexing.row import Row
 from paramgroups.indexing.spelling import Spelling, spelling
 from paramgroups.indexing.tree import Tree
@@ -92,4 +93,5 @@ class Index:
     @cached_property
     def tree(self) -> Tree:
         """All names and aliases as a tree of segments."""
-        return Tree(self.positions.items())
+        with collector_paused():
+            return Tree(self.positions.items())

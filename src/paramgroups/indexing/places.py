@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.utils.parametrize import ParametrizationList
 
 from paramgroups.errors import ModelError
+from paramgroups.indexing.pause import collector_paused
 from paramgroups.indexing.wrappers import Step, class_of, steps, submodules, tensors, wrapped
 
 MAX_PLACES = 1_000_000
@@ -153,6 +154,7 @@ def _set_apart(known: dict[str, Found], one: Found) -> None:
     known[name] = outer._replace(name=name)
 
 
+@collector_paused()
 def named_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     """Every canonical name with its tensor, aliases included, in the model's order.
 
@@ -171,4 +173,4 @@ def named_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
         >>> [name for name, _ in named_parameters(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))]
         ['0.weight', '0.bias']
     """
-    return ((one.name, one.tensor) for one in found(places(model)))
+    return iter([(one.name, one.tensor) for one in found(places(model))])

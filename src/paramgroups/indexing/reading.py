@@ -9,14 +9,16 @@ from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
 from paramgroups.errors import ModelError, listing
-from paramgroups.indexing.depth import Declaration, Level, find_levels
+from paramgroups.indexing.depth import Declaration, Level, calls, find_levels
 from paramgroups.indexing.index import Index
+from paramgroups.indexing.pause import collector_paused
 from paramgroups.indexing.places import Found, found, places
 from paramgroups.indexing.roles import joined, most_telling
 from paramgroups.indexing.row import Row
 from paramgroups.indexing.traits import Trait, traits
 
 
+@collector_paused()
 def index(model: nn.Module, *, depth: Declaration | None = None, example: Any = None) -> Index:
     """One frozen row for each distinct tensor of a model: names, role, fans, depth.
 
@@ -48,8 +50,9 @@ def index(model: nn.Module, *, depth: Declaration | None = None, example: Any = 
     walk = list(places(model))
     names = found(walk)
     _refuse_lazy(names)
-    known = traits(walk, names)
-    levels = find_levels(walk, names, [one.roles for one in known], depth=depth, example=example)
+    order = None if example is None else calls(model, example)
+    known = traits(walk, names, order)
+    levels = find_levels(walk, names, [one.roles for one in known], depth=depth, order=order)
     return Index(_rows(names, known, levels))
 
 

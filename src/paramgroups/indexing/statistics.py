@@ -25,7 +25,7 @@ class Moments(NamedTuple):
 STATISTICS: Mapping[str, Callable[[Moments], float]] = {
     "rms": lambda of: sqrt(of.squares / of.numel),
     "mean": lambda of: of.total / of.numel,
-    "std": lambda of: sqrt(max(0.0, of.squares / of.numel - (of.total / of.numel) ** 2)),
+    "std": lambda of: sqrt(max(of.squares / of.numel - (of.total / of.numel) ** 2, 0.0)),
     "absmax": lambda of: of.largest,
     "norm": lambda of: sqrt(of.squares),
 }
@@ -100,14 +100,14 @@ def _with_values(model: nn.Module) -> dict[str, nn.Parameter]:
 @torch.no_grad()
 def _moments(tensor: Any) -> Moments:
     whole = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor.detach()
-    total = squares = largest = 0.0
+    total, squares, peaks = 0.0, 0.0, [0.0]
     for piece in whole.reshape(-1).split(PIECE):
-        values = piece.abs() if piece.is_complex() else piece
-        values = values.to(torch.float64) if values.device.type != "mps" else values.cpu().to(torch.float64)
+        values = (piece.abs() if piece.is_complex() else piece).to(torch.float64)
         total += float(values.sum())
         squares += float(values.square().sum())
-        largest = max(largest, float(values.abs().amax())) if values.numel() else largest
-    return Moments(whole.numel(), total, squares, largest)
+        peaks += [float(values.abs().amax())] if values.numel() else []
+    # torch's maximum, unlike Python's, is NaN where any is.
+    return Moments(whole.numel(), total, squares, float(torch.tensor(peaks, dtype=torch.float64).amax()))
 
 
 def _from_rank_0(moments: dict[str, Moments]) -> dict[str, Moments]:

@@ -1,6 +1,6 @@
 """What all tensors of one kind have in common: nearly all of a row but its name."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import lru_cache
 from math import prod
 from typing import NamedTuple
@@ -29,9 +29,11 @@ class Trait(NamedTuple):
     fan_out: int
 
 
-def traits(walk: Sequence[Place], names: Sequence[Found]) -> list[Trait]:
-    """For each name of a tensor, what is known of it."""
-    around = _around(walk)
+def traits(
+    walk: Sequence[Place], names: Sequence[Found], order: Mapping[int, int] | None = None
+) -> list[Trait]:
+    """For each name of a tensor, what is known of it; `order` as in `heads`."""
+    around = _around(walk, heads(walk, order))
     found = []
     for _, tensor, place, key in names:
         holder, own = (place, key) if type(place.module) is not ParametrizationList else _behind(place, key)
@@ -56,9 +58,8 @@ def _trait(cls: type, key: str, shape: torch.Size, around: Around, layout: tuple
     return Trait(roles, kind.name, kind.bases, tuple(shape), prod(shape), fan_in, fan_out)
 
 
-def _around(walk: Sequence[Place]) -> list[Around]:
+def _around(walk: Sequence[Place], outputs: Container[int]) -> list[Around]:
     """What each place stands within, and the last names of its path."""
-    outputs = heads(walk)
     known: dict[tuple[Around, str, bool, bool], Around] = {}
     around: list[Around] = []
     for place in walk:

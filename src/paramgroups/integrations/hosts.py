@@ -83,5 +83,5 @@ def near(asked: str, known: Iterable[str], otherwise: str) -> str:
     >>> near("resnt18", ["resnet18", "vgg11"], "See timm.list_models().")
     'Nearest: "resnet18".'
     """
-    close = get_close_matches(asked, list(known), n=3, cutoff=0.7)
+    close = get_close_matches(asked, list(known), n=3, cutoff=0.6)
     return "Nearest: " + ", ".join(f'"{word}"' for word in close) + "." if close else otherwise

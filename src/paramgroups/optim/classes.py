@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from reprlib import repr as shown
 from typing import Any
 
 import torch
 
 from paramgroups.errors import RuleError, nearest
-from paramgroups.optim.hyperparameters import unpack
+from paramgroups.optim.hyperparameters import PACKED, unpack
+
+LONGEST = 100
+"""No name is longer; more of a wrong one is not compared."""
 
 Named = str | type[torch.optim.Optimizer]
 
@@ -56,12 +60,12 @@ def _find(named: Named) -> type[torch.optim.Optimizer]:
         return named
     if not isinstance(named, str):
         raise RuleError(
-            f"optimizer={named!r} is no optimizer. Give the lower-case name of a torch.optim class, "
+            f"optimizer={shown(named)} is no optimizer. Give the lower-case name of a torch.optim class, "
             "or an optimizer class."
         )
     known = torch_optimizers()
     if named not in known:
-        raise RuleError(f'optimizer="{named}" is not known. {nearest(named.lower(), known)}')
+        raise RuleError(f"optimizer={shown(named)} is not known. {nearest(named[:LONGEST].lower(), known)}")
     return known[named]
 
 
@@ -76,4 +80,35 @@ def _read(cls: Any) -> OptimizerClass:
             f"optimizer={cls.__name__} cannot be made from parameters and lr alone: {error}. "
             "Give its other arguments a default, for example in a subclass."
         ) from error
-    return OptimizerClass(cls.__name__, cls, unpack(made.defaults))
+    _check_packed(cls.__name__, made.defaults)
+    return OptimizerClass(cls.__name__, cls, _settable(unpack(made.defaults)))
+
+
+def _check_packed(name: str, defaults: Mapping[str, Any]) -> None:
+    """We write `beta1` and `beta2` back as `betas`, which a class of separate ones would never read."""
+    for key, part in PACKED.items():
+        if {f"{part}1", f"{part}2"} <= set(defaults):
+            raise RuleError(
+                f"optimizer={name} reads {part}1 and {part}2 from its groups, where torch's read {key}. "
+                f"Give a subclass that reads {key}."
+            )
+
+
+def _settable(defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what cannot be compared, such as a dict: torch fills such a key in, and no rule sets it."""
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in defaults.items()}
+    return {name: value for name, value in plain.items() if _is_hashable(value)}
+
+
+def _is_hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return not isinstance(value, torch.Tensor)
+
+
+def torch_name(cls: type[torch.optim.Optimizer]) -> str | None:
+    """The lower-case name of a class of `torch.optim`; None for any other."""
+    name = cls.__name__.lower()
+    return name if torch_optimizers().get(name) is cls else None

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from itertools import count, takewhile
 from typing import Any, NamedTuple
 
 PACKED = {"betas": "beta"}
@@ -18,7 +19,7 @@ class Domain(NamedTuple):
     open_above: bool = False
 
     def __contains__(self, value: object) -> bool:
-        if not isinstance(value, (int, float)) or not math.isfinite(value):
+        if not isinstance(value, (int, float)) or not is_finite(value):
             return False
         return self.low <= value and (value < self.high if self.open_above else value <= self.high)
 
@@ -33,13 +34,14 @@ FINITE = Domain(-math.inf, math.inf)
 FRACTION = Domain(0.0, 1.0)
 DECAYING_AVERAGE = Domain(0.0, 1.0, open_above=True)
 
+# `alpha` and `rho` are fractions in torch, and not in others: AdEMAMix has alpha=5, adaptive SAM rho=2.
 DOMAINS = {
     "lr": NON_NEGATIVE,
     "weight_decay": NON_NEGATIVE,
     "eps": NON_NEGATIVE,
     "momentum": FRACTION,
-    "rho": FRACTION,
-    "alpha": FRACTION,
+    "rho": NON_NEGATIVE,
+    "alpha": NON_NEGATIVE,
     "beta1": DECAYING_AVERAGE,
     "beta2": DECAYING_AVERAGE,
     "beta3": DECAYING_AVERAGE,
@@ -49,6 +51,14 @@ DOMAINS = {
 def is_number(value: object) -> bool:
     """Whether a value is a number that can be scaled: a switch is none."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def is_finite(value: float) -> bool:
+    """Whether a number is finite: an int that no float can hold is not, since rates are floats."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def domain_of(name: str) -> Domain:
@@ -64,7 +74,7 @@ def unpack(settings: Mapping[str, Any]) -> Settings:
     """
     flat: Settings = {}
     for key, value in settings.items():
-        if key in PACKED and isinstance(value, (tuple, list)):
+        if key in PACKED and isinstance(value, (tuple, list)) and len(value) > 1:
             flat |= {f"{PACKED[key]}{number}": part for number, part in enumerate(value, 1)}
         else:
             flat[key] = value
@@ -72,14 +82,14 @@ def unpack(settings: Mapping[str, Any]) -> Settings:
 
 
 def pack(settings: Mapping[str, Any]) -> Settings:
-    """The reverse of `unpack`: what a torch optimizer reads.
+    """The reverse of `unpack`: what a torch optimizer reads. A part alone stays what it is.
 
     >>> pack({"lr": 0.1, "beta1": 0.9, "beta2": 0.99})
     {'lr': 0.1, 'betas': (0.9, 0.99)}
     """
     packed = dict(settings)
     for key, part in PACKED.items():
-        names = [name for name in (f"{part}{number}" for number in range(1, 10)) if name in packed]
-        if names:
+        names = list(takewhile(packed.__contains__, (f"{part}{number}" for number in count(1))))
+        if len(names) > 1:
             packed[key] = tuple(packed.pop(name) for name in names)
     return packed

@@ -1,43 +1,17 @@
 """The course of one hyperparameter through training: the cascade's value times its schedule's factor."""
 
 import math
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 from paramgroups.planning.cascade import Chain, Link, Piece, at, merged
-from paramgroups.schedules import Factor, Horizon, Schedule
+from paramgroups.planning.timing import Timing
+from paramgroups.schedules import Horizon, Schedule
 
-
-class Timing(NamedTuple):
-    """A schedule and the tick at which its clock began."""
-
-    schedule: Schedule
-    began: int
-
-
-class Range(NamedTuple):
-    """The smallest and largest factor over some ticks, and where they are met."""
-
-    low: float
-    low_at: int
-    high: float
-    high_at: int
-
-
-@lru_cache(maxsize=4096)
-def factor_of(timing: Timing, horizon: Horizon) -> Factor:
-    """The factor by ticks since the schedule's clock began; made once for all that share it."""
-    return timing.schedule.over(horizon.rest(timing.began))
-
-
-@lru_cache(maxsize=4096)
-def range_of(timing: Timing, horizon: Horizon, start: int, stop: int) -> Range:
-    """The extremes of a factor over the ticks from `start` to before `stop`."""
-    factor = factor_of(timing, horizon)
-    values = [factor(tick - timing.began) for tick in range(start, stop)]
-    low, high = min(values), max(values)
-    return Range(low, start + values.index(low), high, start + values.index(high))
+UNENDING = 10_000
+"""So many ticks are checked where training has no known end."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +20,13 @@ class Course:
 
     Attributes:
         chain: The cascade, schedule left out.
+        schedules: The cascade of its schedules.
         timings: Which schedule acts from which tick on; None where none does.
         horizon: How long training is.
     """
 
     chain: Chain
+    schedules: Chain
     timings: tuple[Piece, ...]
     horizon: Horizon
 
@@ -67,9 +43,7 @@ class Course:
     def factor(self, tick: float) -> float:
         """The schedule's factor at a tick; 1 where no schedule acts."""
         timing = self.timing(tick)
-        if timing is None:
-            return 1.0
-        return factor_of(timing, self.horizon)(max(0, tick - timing.began))
+        return 1.0 if timing is None else timing.factor(tick)
 
     @cached_property
     def start(self) -> float:
@@ -94,38 +68,45 @@ class Course:
 
     def then(self, link: Link) -> "Course":
         """This course with one more voice in its cascade."""
-        return Course(self.chain.then(link), self.timings, self.horizon)
+        return replace(self, chain=self.chain.then(link))
 
     def extremes(self) -> list[tuple[float, Any]]:
         """Ticks and values among which its smallest and largest value are."""
         edges = sorted({start for start, _ in self.chain.pieces} | {start for start, _ in self.timings})
-        ends = [*edges[1:], self.horizon.ticks or math.inf]
-        return [found for start, stop in zip(edges, ends, strict=True) for found in self._within(start, stop)]
+        end = self.horizon.ticks or max(edges) + UNENDING
+        return [
+            found for start, stop in zip(edges, [*edges[1:], end], strict=True) for found in self._in(start, stop)
+        ]
 
-    def _within(self, start: float, stop: float) -> list[tuple[float, Any]]:
-        value, timing = at(self.chain.pieces, start), at(self.timings, start)
-        if timing is None or not start < stop < math.inf:
+    def _in(self, start: float, stop: float) -> list[tuple[float, Any]]:
+        value, timing = at(self.chain.pieces, start), self.timing(start)
+        if timing is None or start >= stop:
             return [(start, value)]
-        found = range_of(timing, self.horizon, int(start), int(stop))
-        return [(found.low_at, value * found.low), (found.high_at, value * found.high)]
+        return [(tick, value * timing.factor(tick)) for tick in timing.extremes(int(start), int(stop))]
 
 
-def timings(schedules: Chain, clocks: Chain, thaws: tuple[int, ...]) -> tuple[Piece, ...]:
+def timings(
+    schedules: Chain,
+    clocks: Chain,
+    thaws: tuple[int, ...],
+    made: Callable[[Schedule, int], Timing],
+) -> tuple[Piece, ...]:
     """Which schedule acts from which tick on, and when its clock began.
 
     Args:
         schedules: The cascade of schedules of one hyperparameter.
         clocks: The cascade of clocks, `"run"` or `"thaw"`.
-        thaws: The ticks at which the parameter thaws.
+        thaws: The ticks at which the parameter begins to be trained; 0 where it is so from the start.
+        made: Gives the timing of a schedule whose clock begins at a tick.
     """
-    edges = {start for chain in (schedules, clocks) for start, _ in chain.pieces} | set(thaws)
-    return merged((edge, _timing(schedules.at(edge), clocks.at(edge), thaws, edge)) for edge in sorted(edges))
 
+    def timing(edge: float) -> Timing | None:
+        schedule = schedules.at(edge)
+        began = _thaw(thaws, edge) if clocks.at(edge) == "thaw" else 0
+        return None if schedule is None else made(schedule, began)
 
-def _timing(schedule: Schedule | None, clock: str, thaws: tuple[int, ...], tick: float) -> Timing | None:
-    if schedule is None:
-        return None
-    return Timing(schedule, _thaw(thaws, tick) if clock == "thaw" else 0)
+    edges = {start for chain in (schedules, clocks) for start, _ in chain.pieces} | {0.0, *thaws}
+    return merged((edge, timing(edge)) for edge in sorted(edges) if edge < math.inf)
 
 
 def _thaw(thaws: tuple[int, ...], tick: float) -> int:

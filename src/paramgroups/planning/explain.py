@@ -1,17 +1,21 @@
 """Where each value of a parameter comes from: rule by rule, factor by factor."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from paramgroups.indexing import Row
 from paramgroups.optim import pack
 from paramgroups.planning.cascade import Chain, Link
-from paramgroups.planning.course import Course, Timing
+from paramgroups.planning.course import Course
+from paramgroups.planning.matching import Segment
 from paramgroups.planning.numbers import decimal
 from paramgroups.planning.profile import Profile
+from paramgroups.planning.timing import Timing
 from paramgroups.schedules import Horizon
 
 ALWAYS = ("lr", "weight_decay")
+Part = tuple[Segment, Profile]
+Chains = dict[str, list[str]]
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Explanation:
 
     name: str
     title: str
-    chains: dict[str, list[str]]
+    chains: Chains
 
     def __str__(self) -> str:
         width = max(len(name) for name in self.chains)
@@ -36,30 +40,125 @@ class Explanation:
         return "\n".join(lines)
 
 
-def explain(
-    row: Row, profile: Profile, horizon: Horizon, title: str, tick: float | None = None
+@dataclass(frozen=True)
+class Teller:
+    """Puts cascades into words.
+
+    Attributes:
+        row: The parameter.
+        horizon: How long training is.
+        tick: The tick whose values are asked for; without one all of training, the schedule named.
+    """
+
+    row: Row
+    horizon: Horizon
+    tick: float | None
+
+    def profile(self, profile: Profile, parts: Sequence[Part]) -> Chains:
+        """The chain of each hyperparameter, and those of rows with values of their own."""
+        courses = profile.courses
+        told = {
+            name: list(self.course(course))
+            for name, course in courses.items()
+            if name in ALWAYS or not _is_default(course)
+        }
+        told |= {f"rows {s.start} to {s.stop - 1}": list(self.part(own, profile)) for s, own in parts}
+        told["trainable"] = list(self.chain(profile.trainable))
+        defaults = pack({name: course.base for name, course in courses.items() if name not in told})
+        shown = [f"{name} {decimal(value)}" for name, value in defaults.items() if value not in (None, False)]
+        return told | {"defaults": [f"{', '.join(shown) or 'none'} ({profile.optimizer.name})"]}
+
+    def part(self, own: Profile, whole: Profile) -> Iterator[str]:
+        """What rows have of their own."""
+        for name, course in own.courses.items():
+            if course.key != whole.courses[name].key:
+                yield from (f"{name} {line}" for line in self.course(course))
+        if own.trainable.pieces != whole.trainable.pieces:
+            yield from (f"trainable {line}" for line in self.chain(own.trainable))
+
+    def course(self, course: Course) -> Iterator[str]:
+        """A value, its schedule, and what a later rule dropped."""
+        if self.tick is None:
+            yield from self.chain(course.chain)
+            for start, timing in course.timings:
+                if timing is not None:
+                    yield self.schedule(start, timing, course.schedules)
+        else:
+            timing = course.timing(self.tick)
+            scheduled = [self.factor(timing, self.tick)] if timing else []
+            yield self.product(course.at(self.tick), [*self.voices(course.chain, self.tick), *scheduled])
+        if dropped := self.dropped(course.chain):
+            yield f"dropped: {', '.join(dropped)}"
+
+    def chain(self, chain: Chain) -> Iterator[str]:
+        """A value without a schedule, and each time at which it changes."""
+        pieces = chain.pieces if self.tick is None else ((self.tick, chain.at(self.tick)),)
+        for start, value in pieces:
+            since = f"from {self.horizon.unit} {start:,.0f}: " if start and self.tick is None else ""
+            yield f"{since}{self.product(value, self.voices(chain, start))}"
+
+    def voices(self, chain: Chain, tick: float) -> list[str]:
+        """Who makes the value at a tick."""
+        return list(map(self.voice, chain.acting(tick)))
+
+    def voice(self, link: Link) -> str:
+        """A value or factor, and who gives it."""
+        return f"{decimal(link.value)} ({link.cause(self.row)})"
+
+    def product(self, value: object, voices: Sequence[str]) -> str:
+        """The value as the product of what makes it."""
+        return voices[0] if len(voices) == 1 else f"{decimal(value)} = {' × '.join(voices)}"
+
+    def factor(self, timing: Timing, tick: float) -> str:
+        """What the schedule multiplies by at a tick: the part of it that acts, and how far its clock is."""
+        shape = timing.schedule.piece_at(timing.rest, max(0, tick - timing.began)).shape
+        when = timing.rest.progress_text(max(0, tick - timing.began))
+        if timing.began:
+            when += f" of its clock from {self.horizon.unit} {timing.began:,}"
+        return f"{decimal(timing.factor(tick))} ({shape!r} at {when})"
+
+    def schedule(self, start: float, timing: Timing, said: Chain) -> str:
+        """Which schedule acts from a tick on, and who gives it."""
+        unit = self.horizon.unit
+        since = f"from {unit} {start:,.0f} " if start else ""
+        clock = f", its clock from {unit} {timing.began:,}" if timing.began else ""
+        return f"{since}× {timing.schedule!r} ({said.acting(start)[-1].origin}{clock})"
+
+    def dropped(self, chain: Chain) -> list[str]:
+        """What a rule set anew, or what acts at no time: every link that is nowhere heard."""
+        ticks = [start for start, _ in chain.pieces] if self.tick is None else [self.tick]
+        heard = {link for tick in ticks for link in chain.acting(tick)}
+        present = [link for link in chain.links if any(link.start <= tick < link.until for tick in ticks)]
+        return [self.voice(link) for link in present if link not in heard]
+
+
+def explain(  # noqa: PLR0913  # one for each thing that is told
+    row: Row,
+    profile: Profile,
+    parts: Sequence[Part],
+    horizon: Horizon,
+    group: str | None,
+    tick: float | None = None,
 ) -> Explanation:
     """Explain one parameter, at a tick or, without one, over all of training with the schedule named.
 
     Args:
         row: The parameter.
         profile: Its values over time.
+        parts: Rows of it with values of their own.
         horizon: How long training is.
-        title: What it is, in words.
+        group: The name of its group; None where it is never trained.
         tick: The tick whose values are asked for.
     """
-    told = {
-        name: list(_course_lines(course, row, horizon, tick))
-        for name, course in profile.courses.items()
-        if name in ALWAYS or not _is_default(course)
-    }
-    told["trainable"] = list(_chain_lines(profile.trainable, row, horizon, tick))
-    defaults = {name: course.base for name, course in profile.courses.items() if name not in told}
-    shown = [
-        f"{name} {decimal(value)}" for name, value in pack(defaults).items() if value not in (None, False)
-    ]
-    told["defaults"] = [f"{', '.join(shown) or 'none'} ({profile.optimizer.name})"]
-    return Explanation(row.name, title, told)
+    return Explanation(row.name, _title(row, group), Teller(row, horizon, tick).profile(profile, parts))
+
+
+def _title(row: Row, group: str | None) -> str:
+    place = f"depth {row.depth} of {row.levels}" if row.levels > 1 else "no depth"
+    tower = f" in {row.tower}" if row.tower else ""
+    also = f", also {', '.join(row.aliases)}" if row.aliases else ""
+    member = "never trained" if group is None else f'group "{group}"'
+    return f"{row.role} {row.shape}, {place}{tower}{also}, {member}"
 
 
 def _is_default(course: Course) -> bool:
@@ -68,52 +167,3 @@ def _is_default(course: Course) -> bool:
         and course.constant
         and course.chain.links[0].origin.startswith("default")
     )
-
-
-def _course_lines(course: Course, row: Row, horizon: Horizon, tick: float | None) -> Iterator[str]:
-    if tick is not None:
-        factor = course.factor(tick)
-        scheduled = course.timing(tick)
-        last = (
-            f" × {decimal(factor)} ({scheduled.schedule!r} at {horizon.progress_text(tick)})"
-            if scheduled
-            else ""
-        )
-        product = f"{_product(course.chain, row, tick)}{last}"
-        yield product if product.count(" × ") == 0 else f"{decimal(course.at(tick))} = {product}"
-    else:
-        yield from _chain_lines(course.chain, row, horizon, None)
-        yield from (_timing_line(start, timing, horizon) for start, timing in course.timings if timing)
-    yield from _dropped(course.chain, row, tick or 0)
-
-
-def _chain_lines(chain: Chain, row: Row, horizon: Horizon, tick: float | None) -> Iterator[str]:
-    pieces = chain.pieces if tick is None else ((tick, chain.at(tick)),)
-    for start, value in pieces:
-        since = f"from {horizon.unit} {start:,.0f}: " if start and tick is None else ""
-        if len(chain.acting(start)) == 1:
-            yield f"{since}{_product(chain, row, start)}"
-        else:
-            yield f"{since}{decimal(value)} = {_product(chain, row, start)}"
-
-
-def _product(chain: Chain, row: Row, tick: float) -> str:
-    return " × ".join(_voice(link, row) for link in chain.acting(tick))
-
-
-def _voice(link: Link, row: Row) -> str:
-    return f"{decimal(link.value)} ({link.cause(row)})"
-
-
-def _timing_line(start: float, timing: Timing, horizon: Horizon) -> str:
-    since = f"from {horizon.unit} {start:,.0f} " if start else ""
-    clock = f", its clock from {horizon.unit} {timing.began:,}" if timing.began else ""
-    return f"{since}× the schedule {timing.schedule!r}{clock}"
-
-
-def _dropped(chain: Chain, row: Row, tick: float) -> Iterator[str]:
-    """What a later rule set anew, or what acts at another time only."""
-    acting = chain.acting(tick)
-    before = [link for link in chain.links if link.start <= tick < link.until and link not in acting]
-    if before:
-        yield f"dropped: {', '.join(_voice(link, row) for link in before)}"

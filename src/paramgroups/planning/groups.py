@@ -1,13 +1,13 @@
 """Groups: the parameters whose values agree over all of training."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from paramgroups.indexing import Row
 from paramgroups.optim import pack
 from paramgroups.planning.course import Course
-from paramgroups.planning.profile import Profile, label
+from paramgroups.planning.naming import names_of
+from paramgroups.planning.profile import Profile
 from paramgroups.planning.resolution import Resolution
 
 Setting = dict[str, Any]
@@ -58,18 +58,21 @@ class Group:
         """The rate at the start of its schedule's clock, schedule left out."""
         return float(self.courses["lr"].base)
 
-    def settings(self, tick: float | None = None) -> Setting:
-        """What torch reads from the group at a tick; without one, schedule left out.
+    def settings(self, tick: float | None = None, names: Collection[str] | None = None) -> Setting:
+        """What torch reads from the group at a tick.
 
         Rows with values of their own are plain data under `rows`.
+
+        Args:
+            tick: The tick; without one the start of each clock, schedule left out.
+            names: The parameters that are there, where not all are, as in a pipeline stage.
         """
         values = {
             name: course.base if tick is None else course.at(tick) for name, course in self.courses.items()
         }
-        settings = pack(values)
-        if self.segments:
-            settings["rows"] = [_row_data(segment, self.profile, tick) for segment in self.segments]
-        return settings
+        there = [segment for segment in self.segments if names is None or segment.name in names]
+        rows = [_row_data(segment, self.profile, tick) for segment in there]
+        return pack(values) | ({"rows": rows} if rows else {})
 
 
 def _row_data(segment: RowSegment, whole: Profile, tick: float | None) -> Setting:
@@ -80,43 +83,39 @@ def _row_data(segment: RowSegment, whole: Profile, tick: float | None) -> Settin
 
 def groups_of(resolution: Resolution) -> tuple[Group, ...]:
     """Merge the parameters that are ever trained by equal values, in the model's order."""
-    members: dict[Any, list[int]] = {}
-    for position, number in enumerate(resolution.numbers.tolist()):
-        members.setdefault(number, []).append(position)
     merged: dict[Any, list[int]] = {}
-    for number in sorted(members, key=lambda number: members[number][0]):
-        profile = resolution.profiles[number]
-        if not _never_trained(members[number], profile, resolution):
-            merged.setdefault(profile.key, []).extend(members[number])
-    taken: set[str] = set()
-    return tuple(_group(sorted(positions), resolution, taken) for positions in merged.values())
+    for profile, positions in _members(resolution):
+        merged.setdefault(profile.key, []).extend(positions)
+    members = sorted(map(sorted, merged.values()))
+    labelled = [(resolution.profile_at(first), resolution.index.rows[first]) for first, *_ in members]
+    names = names_of(labelled, resolution.matches)
+    return tuple(
+        _group(name, positions, resolution) for name, positions in zip(names, members, strict=True)
+    )
 
 
-def _never_trained(positions: list[int], profile: Profile, resolution: Resolution) -> bool:
-    thawed = (p for position in positions for _, p in resolution.segments.get(position, ()))
-    return profile.frozen and all(p.frozen for p in thawed)
+def _members(resolution: Resolution) -> Iterator[tuple[Profile, list[int]]]:
+    """Each profile with the parameters that have it and are ever trained, if only in some rows."""
+    members: list[list[int]] = [[] for _ in resolution.profiles]
+    for position, number in enumerate(resolution.numbers.tolist()):
+        members[number].append(position)
+    thawed = {
+        position
+        for position, found in resolution.segments.items()
+        if not all(profile.frozen for _, profile in found)
+    }
+    for profile, positions in zip(resolution.profiles, members, strict=True):
+        trained = [at for at in positions if at in thawed] if profile.frozen else positions
+        if trained:
+            yield profile, trained
 
 
-def _group(positions: list[int], resolution: Resolution, taken: set[str]) -> Group:
+def _group(name: str, positions: list[int], resolution: Resolution) -> Group:
     rows = [resolution.index.rows[position] for position in positions]
-    profile = resolution.profile_at(positions[0])
     segments = tuple(
         RowSegment(resolution.index.rows[position].name, segment.start, segment.stop, own)
         for position in positions
-        for segment, own in resolution.segments.get(position, ())
+        for segment, own in resolution.parts_at(position)
     )
-    name = _unique(_name(profile, resolution, rows[0]), taken)
+    profile = resolution.profile_at(positions[0])
     return Group(name, tuple(row.name for row in rows), sum(row.numel for row in rows), profile, segments)
-
-
-def _name(profile: Profile, resolution: Resolution, row: Row) -> str:
-    found = label(profile, resolution.matches, row)
-    return profile.group or found
-
-
-def _unique(name: str, taken: set[str]) -> str:
-    found, number = name, 2
-    while found in taken:
-        found, number = f"{name} #{number}", number + 1
-    taken.add(found)
-    return found

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from paramgroups.errors import NoMatchError, ParamGroupsError, PlanError
 from paramgroups.indexing import Index, Row
 from paramgroups.rules import Assignment, Recipe, RowValue, Rule
-from paramgroups.rules.values import checked, checked_factor
+from paramgroups.rules.rule import assignments
 from paramgroups.select import Selection, nearest_match
 
 Codes = npt.NDArray[np.int64]
@@ -70,9 +70,14 @@ def match_rules(recipe: Recipe, index: Index, pins: Pins) -> list[Match]:
     return [_match(rule, number, recipe, index, pins) for number, rule in enumerate(recipe.rules, 1)]
 
 
+def whole_of(recipe: Recipe) -> str:
+    """A recipe in words: the end of an error's message."""
+    return "Recipe" + (f' "{recipe.name}"' if recipe.name else "")
+
+
 def place_of(number: int, recipe: Recipe) -> str:
     """A rule's place in words: the end of an error's message."""
-    return f"Rule {number} of recipe" + (f' "{recipe.name}"' if recipe.name else "")
+    return f"Rule {number} of r{whole_of(recipe)[1:]}"
 
 
 @contextmanager
@@ -111,12 +116,12 @@ def _selected(rule: Rule, number: int, recipe: Recipe, index: Index, pins: Pins)
     with told_with(number, recipe):
         selection = rule.selector.select(index, pins)
     if not selection and rule.missing == "error":
-        raise _no_match(rule, number, recipe, index)
+        raise _no_match(rule, number, recipe, index, pins)
     return selection
 
 
-def _no_match(rule: Rule, number: int, recipe: Recipe, index: Index) -> NoMatchError:
-    near = nearest_match(rule.selector, index)
+def _no_match(rule: Rule, number: int, recipe: Recipe, index: Index, pins: Pins) -> NoMatchError:
+    near = nearest_match(rule.selector, index, pins)
     nearest = f'\n  Nearest: "{near[0]}" ({near[1]:,} parameter{"s" * (near[1] != 1)}).' if near else ""
     return NoMatchError(
         f'"{rule.selector.written}" matches none of {len(index):,} parameters.{nearest}\n'
@@ -139,7 +144,7 @@ def _column(assignment: Assignment, rows: Sequence[Row]) -> list[Any]:
 
 def _plain(assignment: Assignment, value: Any, row: Row) -> Any:
     try:
-        return (checked_factor if assignment.scales else checked)(assignment.name, value)
+        return assignments({assignment.key: value})[0].value
     except ParamGroupsError as error:
         raise PlanError(f'{assignment.value.label} for "{row.name}": {error}') from error
 

@@ -1,20 +1,26 @@
 """Rows of a plan: a parameter and its values at one time."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 from paramgroups.errors import PlanError, nearest
 from paramgroups.indexing import Index, Row
 from paramgroups.optim import pack
 from paramgroups.optim.hyperparameters import PACKED
+from paramgroups.planning.cascade import Chain
+from paramgroups.planning.numbers import decimal
 from paramgroups.planning.profile import Profile
+
+OF_THE_MODEL = (*Row._fields, "ndim", "names")
 
 
 class UnknownNameError(PlanError, AttributeError):
     """A row has no such value."""
 
 
-class PartRow(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PartRow:
     """Rows `start` to before `stop` of a tensor, and their values."""
 
     start: int
@@ -22,6 +28,7 @@ class PartRow(NamedTuple):
     values: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, repr=False)
 class PlanRow:
     """A parameter with all its values, such as `row.lr`, `row.weight_decay`, `row.trainable`, `row.name`.
 
@@ -31,57 +38,58 @@ class PlanRow:
         parts: Rows of it that have values of their own.
     """
 
-    __slots__ = ("_profile", "parts", "row", "values")
+    row: Row
+    _values: Mapping[str, Any]
+    parts: tuple[PartRow, ...]
+    _profile: Profile = field(compare=False)
+    _tick: float | None = field(compare=False)
 
-    def __init__(
-        self, row: Row, profile: Profile, values: Mapping[str, Any], parts: tuple[PartRow, ...] = ()
-    ) -> None:
-        self.row = row
-        self.values = values
-        self.parts = parts
-        self._profile = profile
+    @property
+    def values(self) -> dict[str, Any]:
+        """Its hyperparameters by name; a copy, since parameters of equal values share them."""
+        return dict(self._values)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        if name in self.values:
-            return self.values[name]
-        if name in Row._fields or name in ("ndim", "names"):
+        if name in self._values:
+            return self._values[name]
+        if name in OF_THE_MODEL:
             return getattr(self.row, name)
-        packed = pack(self.values)
+        packed = pack(self._values)
         if name in packed:
             return packed[name]
-        known = [*self.values, *Row._fields]
-        raise UnknownNameError(f'"{self.row.name}" has no "{name}". {nearest(name, known)}')
+        raise UnknownNameError(
+            f'"{self.row.name}" has no "{name}". {nearest(name, [*packed, *self._values, *OF_THE_MODEL])}'
+        )
 
     def origin(self, hyper: str) -> str:
-        """Who gave a hyperparameter its value, in words.
+        """Who gave a hyperparameter its value, in words; the schedule is told by `explain`.
 
         Raises:
             PlanError: There is no such hyperparameter.
         """
         getattr(self, hyper)
-        hyper = f"{PACKED[hyper]}1" if hyper in PACKED else hyper
-        if hyper == "trainable":
-            chain, start = self._profile.trainable, 0.0
-        elif hyper in self._profile.courses:
-            course = self._profile.courses[hyper]
-            chain, start = course.chain, course.start
-        else:
+        first = f"{PACKED[hyper]}1" if hyper in PACKED else hyper
+        if first not in self._values:
             return "model"
-        return " × ".join(link.cause(self.row) for link in chain.acting(start))
+        chain, start = self._cascade(first)
+        tick = start if self._tick is None else self._tick
+        return " × ".join(link.cause(self.row) for link in chain.acting(tick))
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, PlanRow):
-            return NotImplemented
-        return (self.row, self.values, self.parts) == (other.row, other.values, other.parts)
+    def _cascade(self, hyper: str) -> tuple[Chain, float]:
+        profile = self._profile
+        own = {"trainable": profile.trainable, "optimizer": profile.named}
+        if hyper in own:
+            return own[hyper], profile.courses["lr"].start
+        return profile.courses[hyper].chain, profile.courses[hyper].start
 
     def __hash__(self) -> int:
         return hash(self.row)
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
-        return f"<{self.row.name}: {values}>"
+        told = {name: value for name, value in pack(self._values).items() if value not in (None, False)}
+        return f"<{self.row.name}: {', '.join(f'{name} {decimal(value)}' for name, value in told.items())}>"
 
 
 class Snapshot(Mapping[str, PlanRow]):
@@ -95,10 +103,14 @@ class Snapshot(Mapping[str, PlanRow]):
         self._row_at = row_at
 
     def __getitem__(self, name: str) -> PlanRow:
-        return self._row_at(self._index.position(name))
+        return self._row_at(position_of(name, self._index))
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The parameter's values, or the default where there is none of this name."""
+        return self[name] if name in self else default
 
     def __contains__(self, name: object) -> bool:
-        return name in self._index
+        return isinstance(name, str) and name in self._index
 
     def __iter__(self) -> Iterator[str]:
         return (row.name for row in self._index)
@@ -108,3 +120,15 @@ class Snapshot(Mapping[str, PlanRow]):
 
     def __repr__(self) -> str:
         return f"<values of {len(self):,} parameters>"
+
+
+def position_of(name: str, index: Index) -> int:
+    """Where the parameter of a name or alias stands in the index.
+
+    Raises:
+        PlanError: It is no text.
+        ModelError: No parameter has this name; the nearest is named.
+    """
+    if not isinstance(name, str):
+        raise PlanError(f'{name!r} is no name. Parameters are found by name, such as "{index.rows[0].name}".')
+    return index.position(name)

@@ -76,16 +76,16 @@ def rows(plan: Plan, step: int | None) -> list[list[str]]:
     if step is None:
         return plan.table()
     plan.at(step)
-    sizes = [row[:3] for row in plan.table()[1:]]
     settings = [_settings(group, step) for group in plan.groups]
     columns = _columns(settings)
-    values = [[_cell(found, name) for name in columns] for found in settings]
-    trained = [[decimal(group.profile.trainable.at(step))] for group in plan.groups]
+    shown = [[_cell(found, name) for name in columns] for found in settings]
+    trained = [decimal(group.profile.trainable.at(step)) for group in plan.groups]
     if plan.frozen:
-        values.append([""] * len(columns))
-        trained.append(["never"])
-    cells = [[*a, *b, *c] for a, b, c in zip(sizes, values, trained, strict=True)]
-    return [["group", "tensors", "numbers", *columns, "trained"], *cells]
+        shown.append([""] * len(columns))
+        trained.append("never")
+    body = zip(plan.table()[1:], shown, trained, strict=True)
+    headings = ["group", "tensors", "numbers", *columns, "schedule", "trained"]
+    return [headings, *([*row[:3], *cells, row[-2], word] for row, cells, word in body)]
 
 
 def _settings(group: Group, step: int) -> dict[str, Any]:

@@ -1,23 +1,25 @@
 """A recipe: the optimizer's defaults and an ordered list of rules. Plain data."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 from paramgroups.errors import RuleError
-from paramgroups.optim import optimizer_class, torch_optimizers
 from paramgroups.optim.classes import Named
-from paramgroups.rules.rule import Assignment, Rule, assignments, checked_schedules
+from paramgroups.rules.checks import DEEPEST, name_text
+from paramgroups.rules.rule import Assignment, Rule, assignments, checked_schedules, optimizer_name
 from paramgroups.rules.toml import dump
 from paramgroups.rules.values import Data, RowValue, to_data
 from paramgroups.schedules import Schedule
 from paramgroups.schedules import to_data as schedule_data
+from paramgroups.schedules.checks import shown
 
 Rules = Iterable["Rule | Rules"]
 
 
-@dataclass(frozen=True, init=False, slots=True)
+@dataclass(frozen=True, init=False)
 class Recipe:
     """What every parameter gets unless a rule says otherwise, and the rules.
 
@@ -58,13 +60,12 @@ class Recipe:
         name: str | None = None,
         **settings: Any,
     ) -> None:
-        optimizer_class(optimizer)
         values = {
-            "optimizer": optimizer,
+            "optimizer": optimizer_name(optimizer),
             "assignments": _defaults({"lr": lr} | settings),
-            "rules": tuple(_flat(rules)),
+            "rules": tuple(flat(rules)),
             "schedules": tuple(checked_schedules(schedule, schedules).items()),
-            "name": name,
+            "name": None if name is None else name_text("name", name),
         }
         for key, value in values.items():
             object.__setattr__(self, key, value)
@@ -114,16 +115,28 @@ class Recipe:
         return f"Recipe({', '.join(shown)})"
 
 
-def _flat(rules: Rules) -> Iterator[Rule]:
-    if isinstance(rules, (Rule, str)) or not isinstance(rules, Iterable):
-        raise RuleError(f"rules={rules!r}: give a list of rules.")
-    for item in rules:
+def flat(rules: Any, depth: int = 0) -> Iterator[Rule]:
+    """All rules of nested lists, in order.
+
+    Raises:
+        RuleError: Something among them is neither a rule nor a list of rules.
+    """
+    if depth > DEEPEST:
+        raise RuleError(f"rules= is a list in a list, {depth} deep. Give one list of rules.")
+    for item in _listed(rules):
         if isinstance(item, Rule):
             yield item
-        elif isinstance(item, (list, tuple)):
-            yield from _flat(item)
+        elif isinstance(item, Iterable) and not isinstance(item, (str, Mapping)):
+            yield from flat(item, depth + 1)
         else:
-            raise RuleError(f"{item!r} is no rule. Write pg.rule(selector, setting=value).")
+            raise RuleError(f"{shown(item)} is no rule. Write pg.rule(selector, setting=value).")
+
+
+def _listed(rules: Any) -> Iterator[Any]:
+    if not isinstance(rules, (str, Mapping)):
+        with suppress(TypeError):  # a tensor of no dimensions says it is iterable, and is not
+            return iter(rules)
+    raise RuleError(f"rules={shown(rules)}: give a list of rules.")
 
 
 def _defaults(settings: Mapping[str, Any]) -> tuple[Assignment, ...]:
@@ -145,12 +158,9 @@ def _defaults(settings: Mapping[str, Any]) -> tuple[Assignment, ...]:
 def _named(optimizer: Named) -> str:
     if isinstance(optimizer, str):
         return optimizer
-    for name, cls in torch_optimizers().items():
-        if cls is optimizer:
-            return name
     raise RuleError(
-        f"optimizer={optimizer.__name__} is a class, and a class is no data: a file names optimizers of "
-        "torch.optim only. Save the rest, and give the class where the recipe is loaded."
+        f"optimizer={optimizer.__name__} is a class, and a class is no data. Keep this recipe in Python, or "
+        "name an optimizer of torch.optim."
     )
 
 

@@ -1,18 +1,31 @@
 """A rule: which parameters, and what it sets or scales, perhaps within a window of training."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from paramgroups.errors import RuleError, nearest
+from paramgroups.errors import RuleError
+from paramgroups.optim import optimizer_class
+from paramgroups.optim.classes import torch_name
 from paramgroups.optim.hyperparameters import PACKED
-from paramgroups.rules.values import RowValue, checked, checked_factor
+from paramgroups.rules.checks import checked, checked_factor, name_text, one_of, plain
+from paramgroups.rules.values import RowValue
 from paramgroups.schedules import Length, Schedule
+from paramgroups.schedules.checks import shown
+from paramgroups.schedules.lengths import length
 from paramgroups.select import Selector, as_selector
 
 SCALE = "_scale"
-CLOCKS = ("run", "thaw")
-MISSING = ("error", "ignore")
+OPTIONS: dict[str, Callable[[str, Any], Any]] = {
+    "start": length,
+    "until": length,
+    "clock": one_of("run", "thaw"),
+    "group": name_text,
+    "missing": one_of("error", "ignore"),
+}
+"""What reads the options that any rule may have."""
+
+FILE_WORDS = ("select", "use")
 OWN = ("trainable", "optimizer")
 """What a rule sets that no optimizer reads."""
 
@@ -30,7 +43,7 @@ class Assignment(NamedTuple):
         return self.name + SCALE * self.scales
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """A selector and what it sets; made by `rule`, where its fields are explained."""
 
@@ -60,7 +73,7 @@ class Rule:
         return self.settings.get("optimizer")
 
     def __repr__(self) -> str:
-        parts = [repr(self.selector.text)]
+        parts = [repr(self.selector if self.selector.opaque else self.selector.text)]
         parts += [f"{key}={value!r}" for key, value in self.settings.items()]
         parts += [f"{key}={value!r}" for key, value in self.options.items()]
         return f"rule({', '.join(parts)})"
@@ -115,26 +128,20 @@ def rule(  # noqa: PLR0913  # the words of the language
 
     Raises:
         SelectorError: The selector is not in the language.
-        RuleError: A value is text, NaN, out of its domain; the rule says nothing.
+        ScheduleError: `start` or `until` is no length.
+        RuleError: A value is text, NaN, out of its domain, or given twice; the rule says nothing.
 
     Example:
         >>> import paramgroups as pg
         >>> pg.rule(":norm | :bias", weight_decay=0.0)
         rule(':norm | :bias', weight_decay=0.0)
     """
-    _one_of("clock", clock, CLOCKS)
-    _one_of("missing", missing, MISSING)
-    if group is not None and (not isinstance(group, str) or not group.strip()):
-        raise RuleError(f'group={group!r}: give a name, such as group="head".')
+    options: dict[str, Any] = {"start": start, "until": until, "clock": clock, "group": group, "missing": missing}
     made = Rule(
-        as_selector(selector),
-        assignments(settings),
-        start,
-        until,
-        clock,
-        group,
-        tuple(checked_schedules(schedule, schedules).items()),
-        missing,
+        selector=as_selector(selector),
+        assignments=assignments(settings),
+        schedules=tuple(checked_schedules(schedule, schedules).items()),
+        **{key: OPTIONS[key](key, value) for key, value in options.items() if value is not None},
     )
     if not (made.assignments or made.schedules or group or clock != "run"):
         raise RuleError(
@@ -153,29 +160,61 @@ def assignments(settings: Mapping[str, Any]) -> tuple[Assignment, ...]:
     found: list[Assignment] = []
     for key, value in settings.items():
         found += _unpacked(key, value) if key in PACKED else [_assignment(key, value)]
+    keys = [one.key for one in found]
+    if twice := [key for key in keys if keys.count(key) > 1]:
+        raise RuleError(f"{twice[0]}= is given twice, alone and within a tuple: give it once.")
     return tuple(found)
 
 
 def _unpacked(key: str, value: Any) -> list[Assignment]:
-    if not isinstance(value, (tuple, list)) or not value:
+    if not isinstance(value, (tuple, list)) or len(value) < 2:  # noqa: PLR2004  # one part has its own name
         raise RuleError(
-            f"{key}={value!r}: give a tuple, such as {key}=(0.9, 0.999), or one part: {PACKED[key]}1=0.9."
+            f"{key}={shown(value)}: give a tuple, such as {key}=(0.9, 0.999), or one part: {PACKED[key]}1=0.9."
         )
     return [_assignment(f"{PACKED[key]}{number}", part) for number, part in enumerate(value, 1)]
 
 
 def _assignment(key: str, value: Any) -> Assignment:
     scales = key.endswith(SCALE)
-    name = key.removesuffix(SCALE) if scales else key
-    if scales and name in PACKED:
-        raise RuleError(f"{key}: scale a part, such as {PACKED[name]}1{SCALE}=0.9.")
-    if name == "trainable" and not (isinstance(value, (bool, RowValue)) and not scales):
-        raise RuleError(
-            f"{key}={value!r}: a parameter is trainable or not: trainable=True or trainable=False."
-        )
-    if isinstance(value, RowValue) or name == "optimizer":
+    name = key.removesuffix(SCALE)
+    _check_name(key, name, scales=scales)
+    if name == "trainable":
+        return Assignment(name, scales, _switch(key, value))
+    if name == "optimizer":
+        return Assignment(name, scales, optimizer_name(value))
+    if isinstance(value, RowValue):
         return Assignment(name, scales, value)
     return Assignment(name, scales, checked_factor(name, value) if scales else checked(name, value))
+
+
+def _check_name(key: str, name: str, *, scales: bool) -> None:
+    if not name:
+        raise RuleError(f'"{key}" names no hyperparameter. Write one, such as lr=1e-4 or lr_scale=0.1.')
+    if name in FILE_WORDS:
+        raise RuleError(f'{key}= is a word of recipe files, and no hyperparameter. Write rule("head", lr=1e-4).')
+    if scales and name in PACKED:
+        raise RuleError(f"{key}: scale a part, such as {PACKED[name]}1{SCALE}=0.9.")
+    if scales and name in OWN:
+        raise RuleError(f"{key}: {name} is no number, so nothing can scale it. Write {name}=.")
+
+
+def _switch(key: str, value: Any) -> bool | RowValue:
+    value = value if isinstance(value, RowValue) else plain(key, value)
+    if not isinstance(value, (bool, RowValue)):
+        raise RuleError(
+            f"{key}={shown(value)}: a parameter is trainable or not: trainable=True or trainable=False."
+        )
+    return value
+
+
+def optimizer_name(value: Any) -> Any:
+    """An optimizer as a recipe holds it: by name where it is torch's, else its class.
+
+    Raises:
+        RuleError: It is none.
+    """
+    found = optimizer_class(value).cls
+    return torch_name(found) or found
 
 
 def checked_schedules(
@@ -186,18 +225,28 @@ def checked_schedules(
     Raises:
         RuleError: One is no schedule, or the rate has two.
     """
+    if not isinstance(schedules, Mapping | None):
+        raise RuleError(
+            f'schedules={shown(schedules)}: name the hyperparameters: schedules={{"weight_decay": linear()}}.'
+        )
     found = dict(schedules or {})
     if schedule is not None:
         if "lr" in found:
             raise RuleError('schedule= is the rate\'s, and schedules= names "lr" again: give one of them.')
         found["lr"] = schedule
     for name, value in found.items():
-        if not isinstance(value, Schedule):
-            hint = "schedules.function(label, fn)" if callable(value) else "schedules.cosine()"
-            raise RuleError(f"The schedule of {name} is {value!r}, which is no schedule. Write {hint}.")
+        _check_schedule(name, value)
     return found
 
 
-def _one_of(option: str, value: Any, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise RuleError(f"{option}={value!r} is not known. {nearest(str(value), known)}")
+def _check_schedule(name: Any, value: Any) -> None:
+    if not isinstance(name, str) or not name:
+        raise RuleError(f"schedules={{{shown(name)}: …}}: name a hyperparameter, such as weight_decay.")
+    if name in PACKED:
+        raise RuleError(f"schedules= names {name}: name a part, such as {PACKED[name]}1.")
+    if isinstance(value, Schedule):
+        return
+    hint = "schedules.function(label, fn)" if callable(value) else "schedules.cosine()"
+    if isinstance(value, type) and issubclass(value, Schedule):
+        hint = f"schedules.{value.__name__}(…)"
+    raise RuleError(f"The schedule of {name} is {shown(value)}, which is no schedule. Write {hint}.")

@@ -5,6 +5,10 @@ import re
 from typing import Any
 
 from paramgroups.errors import RuleError
+from paramgroups.schedules.checks import shown
+
+NONE = {"use": "none"}
+"""TOML has no word for None, and torch has: `foreach=None` lets it choose."""
 
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -13,7 +17,7 @@ def dump(data: dict[str, Any]) -> str:
     """A dict as TOML; a list of dicts under "rules" becomes one `[[rules]]` table each.
 
     Raises:
-        RuleError: A value is of a kind that TOML has not, such as None.
+        RuleError: A value is of a kind that TOML has not, such as a class.
     """
     plain = {key: value for key, value in data.items() if key != "rules"}
     blocks = [_lines(plain)] + [f"[[rules]]\n{_lines(rule)}" for rule in data.get("rules", [])]
@@ -29,12 +33,18 @@ def _key(key: str) -> str:
 
 
 def _text(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise RuleError(f"{value!a} holds half of a character, which no file can. Write it whole.") from None
     # JSON escapes what TOML does, but for the delete character.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _value(value: Any, where: str) -> str:
     match value:
+        case None:
+            return _value(NONE, where)
         case bool():
             return "true" if value else "false"
         case str():
@@ -48,6 +58,4 @@ def _value(value: Any, where: str) -> str:
         case dict():
             pairs = (f"{_key(key)} = {_value(item, where)}" for key, item in value.items())
             return f"{{ {', '.join(pairs)} }}" if value else "{}"
-    raise RuleError(
-        f"{where}={value!r} cannot be written as TOML. Leave it unset, or write text or a number."
-    )
+    raise RuleError(f"{where}={shown(value)} is no data: a file holds numbers, text, switches and lists.")

@@ -1,17 +1,17 @@
-"""Values of settings: plain ones, checked, and values that are a function of the row."""
+"""Values of settings that are a function of the row."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from paramgroups.errors import RuleError, listing
 from paramgroups.indexing import Row
-from paramgroups.optim import domain_of, is_number
-from paramgroups.optim.hyperparameters import DOMAINS
+from paramgroups.optim import is_number
+from paramgroups.rules.checks import checked, checked_factor
+from paramgroups.schedules.checks import shown
+
+__all__ = ["Data", "PerParameter", "RowValue", "Table", "checked", "checked_factor", "per_parameter", "to_data"]
 
 Data = dict[str, Any]
 
@@ -132,74 +132,11 @@ def per_parameter(label: str, fn: Callable[[Row], Any]) -> PerParameter:
         >>> pg.rule("blocks[ndim==2]", lr_scale=narrow).settings["lr_scale"].label
         '1/fan_in'
     """
-    if not isinstance(label, str) or not label:
-        raise RuleError(f'per_parameter(label={label!r}): give it a name, such as "1/fan_in".')
+    if not isinstance(label, str) or not label.strip():
+        raise RuleError(f'per_parameter(label={shown(label)}): give it a name, such as "1/fan_in".')
     if not callable(fn):
-        raise RuleError(f'per_parameter("{label}", {fn!r}): give a function of the row.')
+        raise RuleError(f'per_parameter("{label}", {shown(fn)}): give a function of the row.')
     return PerParameter(label, fn)
-
-
-def checked(name: str, value: Any) -> Any:
-    """A plain value of the hyperparameter `name`, as plain Python.
-
-    Raises:
-        RuleError: It is a tensor, text for a number, NaN or infinite, or out of the domain.
-    """
-    value = _plain(name, value)
-    if name in DOMAINS and not is_number(value):
-        raise RuleError(f"{name}={value!r} is no number. {_number_hint(value)}")
-    if is_number(value):
-        _check_domain(name, value)
-    return float(value) if name == "lr" else value
-
-
-def checked_factor(name: str, value: Any) -> float:
-    """A factor for the hyperparameter `name`.
-
-    Raises:
-        RuleError: It is no finite number of at least 0.
-    """
-    value = _plain(name, value)
-    if not is_number(value):
-        raise RuleError(f"{name}_scale={value!r} is no number. {_number_hint(value)}")
-    if not (math.isfinite(value) and value >= 0):
-        raise RuleError(f"{name}_scale={value!r}: a factor is finite and at least 0.")
-    return float(value)
-
-
-def _plain(name: str, value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if hasattr(value, "item") and hasattr(value, "shape"):
-        raise RuleError(
-            f"{name}={value!r} is a tensor, which several groups would share. Write a number; "
-            "where the optimizer wants tensor rates, the scheduler makes one for each group."
-        )
-    value = tuple(value) if isinstance(value, list) else value
-    try:
-        hash(value)
-    except TypeError:
-        raise RuleError(
-            f"{name}={value!r}: a setting is a number, text, a switch or a tuple of those."
-        ) from None
-    return value
-
-
-def _number_hint(value: Any) -> str:
-    if not isinstance(value, str):
-        return "Write a number."
-    try:
-        number = float(value)
-    except ValueError:
-        return "Write a number."
-    return f"Write it without quotes: {number!r} (YAML reads 1e-4 as text; 1.0e-4 is a number)."
-
-
-def _check_domain(name: str, value: float) -> None:
-    domain = domain_of(name)
-    if value not in domain:
-        wanted = "finite" if not math.isfinite(value) else str(domain)
-        raise RuleError(f"{name}={value!r} is out of its domain: it must be {wanted}.")
 
 
 def to_data(value: Any) -> Any:

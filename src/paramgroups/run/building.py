@@ -1,15 +1,16 @@
 """From a plan to an optimizer and a scheduler."""
 
-import inspect
+from collections.abc import Iterable
 from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
 
 from paramgroups.errors import PlanError, listing
-from paramgroups.optim import OptimizerClass, pack
+from paramgroups.optim import OptimizerClass
 from paramgroups.planning import Plan
 from paramgroups.planning.binding import on_meta
+from paramgroups.run.making import make
 from paramgroups.run.scheduler import Scheduler
 
 
@@ -19,7 +20,8 @@ def build(plan: Plan, model: nn.Module | None = None) -> tuple[Optimizer, Schedu
     Args:
         plan: The plan.
         model: The live model, where it is not the planned one: after `to_empty`, `fully_shard` or
-            `load_state_dict(assign=True)`, or for a plan made on `meta`.
+            `load_state_dict(assign=True)`, or for a plan made on `meta`. It may be a part of the planned
+            one, whose parameters have the same names in it.
 
     Returns:
         A torch optimizer, and a torch `LRScheduler` that drives it.
@@ -41,30 +43,26 @@ def build(plan: Plan, model: nn.Module | None = None) -> tuple[Optimizer, Schedu
     live = plan.live_model(model)
     groups = plan.param_groups(live)
     if not groups:
-        raise PlanError("All parameters are frozen for the whole run, so there is nothing to step.")
+        raise PlanError(
+            "All parameters are frozen for the whole run, so there is nothing to step. Take trainable=False "
+            "off some rule, or set requires_grad before the plan is made."
+        )
     if on_meta(tensor for group in groups for tensor in group["params"]):
         raise PlanError(
             "The model is on meta and has no values. Bind the plan to the real one: pg.build(plan, model=…)."
         )
-    optimizer = _made(_one_class(plan), plan, groups)
+    optimizer = make(_one_class(plan, groups), groups, plan.recipe.settings)
     return optimizer, Scheduler(optimizer, plan, live)
 
 
-def _one_class(plan: Plan) -> OptimizerClass:
-    found = {group.profile.optimizer.name: group.profile.optimizer for group in plan.groups}
+def _one_class(plan: Plan, bound: Iterable[dict[str, Any]]) -> OptimizerClass:
+    names = {group["name"] for group in bound}
+    found = {
+        group.profile.optimizer.cls: group.profile.optimizer for group in plan.groups if group.name in names
+    }
     if len(found) > 1:
         raise PlanError(
-            f"The plan names several optimizers, {listing(found)}, and one torch optimizer cannot be all. "
-            "Make each of its own groups in plan.param_groups(), or name one."
+            f"The plan names several optimizers, {listing(one.name for one in found.values())}, and one "
+            "torch optimizer cannot be all. Make each of its own groups in plan.param_groups(), or name one."
         )
     return next(iter(found.values()))
-
-
-def _made(optimizer: OptimizerClass, plan: Plan, groups: list[dict[str, Any]]) -> Optimizer:
-    """Its class checks some settings only where it is made, so give it the recipe's too."""
-    wanted = inspect.signature(optimizer.cls).parameters
-    settings = {name: value for name, value in pack(plan.recipe.settings).items() if name in wanted}
-    try:
-        return optimizer.cls(groups, **settings)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise PlanError(f"{optimizer.name} does not take the plan's groups: {error}") from error

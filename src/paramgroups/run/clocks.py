@@ -1,15 +1,11 @@
 """Two clocks: the scheduler's ticks and the optimizer's updates, which must not part."""
 
 import warnings
-import weakref
-from typing import Any
-
-from torch.optim import Optimizer
 
 from paramgroups.errors import PlanError
 from paramgroups.schedules import Horizon
 
-ALONE = 10
+APART = 10
 FIX = (
     "Plan with epochs= if the scheduler steps once an epoch; else step both once per update "
     '(Lightning: {"scheduler": scheduler, "interval": "step"}; Accelerate: its step count per process).'
@@ -22,7 +18,10 @@ EARLY = (
 
 
 class Clocks:
-    """Counts updates beside ticks; where a tick is an update, ten of one without the other are an error.
+    """Counts updates beside ticks; where a tick is an update, more than ten apart are an error.
+
+    Each update that one tick follows mends a step of what they were apart, so that the updates which a
+    gradient scaler skips now and then do not add up over a long run.
 
     Args:
         horizon: Says what a tick is.
@@ -30,43 +29,44 @@ class Clocks:
 
     def __init__(self, horizon: Horizon) -> None:
         self._together = horizon.unit == "step" and horizon.ticks is not None
-        self._ticks_alone = 0
-        self._updates_alone = 0
+        self._ahead = 0
+        self._updates_since = 0
         self._updated = False
 
-    def watch(self, optimizer: Optimizer) -> None:
-        """Count an optimizer's updates."""
-        known = weakref.ref(self)
-
-        def updated(*_: Any) -> None:
-            if (living := known()) is not None:
-                living.update()
-
-        optimizer.register_step_post_hook(updated)
-
-    def tick(self) -> None:
+    def tick(self, *, first: bool) -> None:
         """The scheduler steps.
 
+        Args:
+            first: Whether it leaves the first tick.
+
         Raises:
-            PlanError: The optimizer has not, for ten ticks.
+            PlanError: The optimizer has lagged behind by more than ten.
         """
-        if not self._updated and self._ticks_alone == 0:
+        if first and not self._updated:
             warnings.warn(EARLY, UserWarning, stacklevel=3)
-        self._updates_alone = 0
-        self._ticks_alone += 1
-        if self._together and self._ticks_alone > ALONE:
-            raise PlanError(
-                f"The scheduler has ticked {ALONE} times without an update of the optimizer. {FIX}"
-            )
+        self._ahead += 1
+        if self._updates_since == 1:
+            self._ahead -= (self._ahead > 0) - (self._ahead < 0)
+        self._updates_since = 0
+        self._check()
 
     def update(self) -> None:
         """The optimizer steps.
 
         Raises:
-            PlanError: The scheduler has not, for ten updates.
+            PlanError: The scheduler has lagged behind by more than ten.
         """
         self._updated = True
-        self._ticks_alone = 0
-        self._updates_alone += 1
-        if self._together and self._updates_alone > ALONE:
-            raise PlanError(f"The optimizer has made {ALONE} updates without a tick of the scheduler. {FIX}")
+        self._updates_since += 1
+        self._ahead -= 1
+        self._check()
+
+    def _check(self) -> None:
+        if self._together and abs(self._ahead) > APART:
+            leads, lags = ("scheduler has ticked", "optimizer has made updates")
+            if self._ahead < 0:
+                leads, lags = "optimizer has made updates", "scheduler has ticked"
+            raise PlanError(
+                f"The {leads} {abs(self._ahead)} times more than the {lags}, and in this plan a tick is an "
+                f"update: schedules would run at another speed than was planned. {FIX}"
+            )

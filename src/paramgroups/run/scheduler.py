@@ -1,7 +1,8 @@
 """The scheduler: drives a plan through training, on any torch optimizer."""
 
+import math
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from torch import nn
@@ -9,14 +10,18 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from paramgroups.errors import PlanError
-from paramgroups.optim import pack
+from paramgroups.optim import is_number
 from paramgroups.planning import Plan
-from paramgroups.rules.rule import assignments
+from paramgroups.run.adopting import adopted_groups, live_tensors
+from paramgroups.run.choosing import chosen_groups
 from paramgroups.run.clocks import Clocks
-from paramgroups.run.edits import Edit, check_edit, edited_groups, read_edits
+from paramgroups.run.edits import Edit, edited, edits_of, no_state, read_edits
 from paramgroups.run.freezing import Freezing
-from paramgroups.run.writing import own_rates, plain_rate, planned_groups, write
+from paramgroups.run.writing import Courses, moving, own_tensors, plain_rate, write, written_courses
 from paramgroups.select import Selector
+
+_DRIVERS: weakref.WeakKeyDictionary[Optimizer, "weakref.ref[Scheduler]"] = weakref.WeakKeyDictionary()
+"""Which scheduler drives an optimizer: the last that was made for it."""
 
 
 class Scheduler(LRScheduler):
@@ -24,10 +29,10 @@ class Scheduler(LRScheduler):
 
     It is a torch `LRScheduler`: call `step()` after `optimizer.step()`, once per update or once per epoch
     as the plan was made. The value at a tick is a function of the plan, the tick and the edits so far; what
-    stands in `param_groups` is never an input.
+    stands in `param_groups` is never an input. An optimizer has one scheduler: a new one takes it over.
 
     Args:
-        optimizer: Any torch optimizer whose groups are those of `plan.param_groups()`.
+        optimizer: Any torch optimizer whose groups are those of `plan.param_groups()`, in any order.
         plan: The plan.
         model: The live model, where it is not the planned one; modules with running statistics are held
             in it while they are frozen.
@@ -51,35 +56,41 @@ class Scheduler(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, plan: Plan, model: nn.Module | None = None) -> None:
-        if not isinstance(optimizer, Optimizer):
-            raise PlanError(f"pg.Scheduler: {type(optimizer).__name__} is no torch optimizer.")
+        _check_arguments(optimizer, plan)
+        bound = live_tensors(plan, model)
         self.plan = plan
         self.edits: list[Edit] = []
-        self._groups = planned_groups(optimizer, plan)
-        self._courses = [dict(group.courses) for group in self._groups]
-        self._freezing = Freezing(plan, model, self._groups, optimizer)
-        own_rates(optimizer)
+        self._groups = adopted_groups(optimizer, plan, bound)
+        self._follow([written_courses(group) for group in self._groups])
         self._clocks = Clocks(plan.horizon)
-        self._clocks.watch(optimizer)
-        optimizer.register_load_state_dict_post_hook(_rewriter(self))
+        self._freezing = Freezing(plan, self._groups, optimizer, model, bound)
+        self._tensors = own_tensors(optimizer)
+        for held, group in zip(optimizer.param_groups, self._groups, strict=True):
+            held["initial_lr"] = group.lr
         super().__init__(optimizer)
+        self._attach()
 
     def step(self, epoch: float | None = None) -> None:
         """Go on by one tick and write its values.
 
         Args:
-            epoch: The tick to go to, instead of the next.
+            epoch: The tick to go to, instead of the next; at least 0, fractions are taken.
 
         Raises:
             PlanError: Ticks and the optimizer's updates have parted, so that the schedule runs at
-                another speed than was planned.
+                another speed than was planned; or another scheduler has taken the optimizer over.
         """
-        started = hasattr(self, "_last_lr")
-        if started:
-            self._clocks.tick()
+        if epoch is not None:
+            epoch = _checked_tick(epoch)
+        if self._step_count > 0:  # torch sets it to 0 where it makes a scheduler, and steps: that is no tick
+            self._check_driving()
+            self._clocks.tick(first=self.last_epoch == 0)
         self._step_count += 1
+        self._update_lr(epoch)
+
+    def _update_lr(self, epoch: float | None = None) -> None:  # torch's SequentialLR calls it at a milestone
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch  # type: ignore[assignment]  # torch takes fractions too
-        self._write()
+        self._write(self._moving if self._step_count > 1 else self._courses)
 
     def get_lr(self) -> list[Any]:
         """The rate of each group at the present tick, as `step` writes it."""
@@ -89,11 +100,12 @@ class Scheduler(LRScheduler):
         """Multiply the rate of some groups from now on, on top of their schedule.
 
         Args:
-            selector: A selector that matches whole groups; where it does not, the name of a group.
+            selector: A selector that matches whole groups, or the name of a group.
             factor: At least 0.
 
         Raises:
-            PlanError: It matches nothing, or a part of a group.
+            SelectorError: It is no selector, or matches nothing that is trained.
+            PlanError: It matches a part of a group.
             RuleError: The factor is no finite number of at least 0.
         """
         self._edit(selector, {"lr_scale": factor})
@@ -102,37 +114,42 @@ class Scheduler(LRScheduler):
         """Set or scale hyperparameters of some groups from now on; the schedule goes on multiplying them.
 
         Args:
-            selector: A selector that matches whole groups; where it does not, the name of a group.
+            selector: A selector that matches whole groups, or the name of a group.
             **settings: As in a rule: `lr=1e-4`, `weight_decay=0.0`, `momentum_scale=0.5`.
 
         Raises:
-            PlanError: It matches nothing or a part of a group, or the optimizer reads no such name.
+            SelectorError: It is no selector, or matches nothing that is trained.
+            PlanError: It matches a part of a group, or the optimizer reads no such name or value.
             RuleError: A value has no meaning.
         """
         self._edit(selector, settings)
 
-    def _edit(self, selector: str | Selector, settings: Mapping[str, Any]) -> None:
-        names = edited_groups(selector, self.plan, self._groups)
-        found = assignments(settings)
-        edits = [Edit(self.last_epoch, names, one.name, one.scales, one.value) for one in found]
-        for edit in edits:
-            check_edit(edit, self._groups)
-        for edit in edits:
-            self._take(edit)
-        self._write()
+    def _edit(self, selector: str | Selector, settings: dict[str, Any]) -> None:
+        names = chosen_groups(selector, self.plan, self._groups)
+        edits = edits_of(settings, self.last_epoch, names)
+        self._follow(edited(edits, self._groups, self._courses))
+        self.edits += edits
+        self._rewrite()
 
-    def _take(self, edit: Edit) -> None:
-        self.edits.append(edit)
-        for group, courses in zip(self._groups, self._courses, strict=True):
-            if group.name in edit.groups:
-                courses[edit.hyper] = courses[edit.hyper].then(edit.link)
+    def _follow(self, courses: list[Courses]) -> None:
+        self._courses = courses
+        self._moving = [moving(found) for found in courses]
 
-    def _write(self) -> None:
-        groups = self.optimizer.param_groups
-        for group, courses in zip(groups, self._courses, strict=False):
-            write(group, pack({name: course.at(self.last_epoch) for name, course in courses.items()}))
+    def _rewrite(self) -> None:
+        self._write(self._courses)
+
+    def _write(self, courses: list[Courses]) -> None:
+        held = self.optimizer.param_groups
+        if len(held) != len(self._groups):
+            raise PlanError(
+                f"The optimizer has {len(held):,} groups and the plan {len(self._groups):,}: groups were "
+                "added or taken away since. Plan with all parameters, and freeze those whose time has not "
+                'come: pg.rule(…, trainable=False, until="20%").'
+            )
+        for group, found, tensors in zip(held, courses, self._tensors, strict=True):
+            write(group, found, self.last_epoch, tensors)
         self._freezing.follow(self.last_epoch)
-        self._last_lr = [plain_rate(group) for group in groups]
+        self._last_lr = [plain_rate(group) for group in held]
 
     def state_dict(self) -> dict[str, Any]:
         """The tick and the edits: with the plan, all that the values follow from."""
@@ -140,32 +157,83 @@ class Scheduler(LRScheduler):
             "last_epoch": self.last_epoch,
             "_step_count": self._step_count,
             "_last_lr": list(self._last_lr),
-            "edits": [{**vars(edit), "groups": list(edit.groups)} for edit in self.edits],
+            "edits": [edit.data for edit in self.edits],
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where a saved scheduler stood; the optimizer's groups hold that tick's values at once.
 
         Raises:
-            CheckpointError: The state is not of this library's scheduler, or edits groups that the plan
-                has not. Nothing is loaded then.
+            CheckpointError: The state is not of this library's scheduler, or its edits do not fit the
+                plan. Nothing is loaded then.
         """
-        edits = read_edits(state_dict, self._groups)
-        self.edits = []
-        self._courses = [dict(group.courses) for group in self._groups]
-        for edit in edits:
-            self._take(edit)
-        self.last_epoch = state_dict["last_epoch"]
-        self._step_count = state_dict["_step_count"]
-        self._write()
+        try:
+            tick, count = _checked_tick(state_dict["last_epoch"]), int(state_dict["_step_count"])
+        except (KeyError, TypeError, ValueError, PlanError) as error:
+            raise no_state(state_dict, error) from error
+        self.edits, courses = read_edits(state_dict, self._groups)
+        self._follow(courses)
+        self.last_epoch, self._step_count = tick, count  # type: ignore[assignment]  # torch takes fractions too
+        self._rewrite()
+
+    def __repr__(self) -> str:
+        unit = self.plan.horizon.unit
+        edits = f", {len(self.edits)} edits" if self.edits else ""
+        return f"<Scheduler of {self.plan!r} at {unit} {self.last_epoch:,.15g}{edits}>"
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy has a copy of the optimizer, which torch makes without hooks."""
+        self.__dict__.update(state)
+        self._attach()
+
+    def _attach(self) -> None:
+        _DRIVERS[self.optimizer] = weakref.ref(self)
+        self.optimizer.register_step_post_hook(_for(self, Scheduler._count))
+        self.optimizer.register_load_state_dict_post_hook(_for(self, Scheduler._rewrite))
+
+    def _count(self) -> None:
+        self._clocks.update()
+
+    def _check_driving(self) -> None:
+        if _driver(self.optimizer) is not self:
+            raise PlanError(
+                "Another pg.Scheduler was made for this optimizer and drives it now: step that one. To "
+                "change rates in the course of training use scheduler.set or scheduler.scale, and join "
+                "schedules by .then()."
+            )
 
 
-def _rewriter(scheduler: Scheduler) -> Callable[[Optimizer], None]:
-    """After an optimizer's state is loaded the planned values stand in its groups again."""
+def _driver(optimizer: Optimizer) -> Scheduler | None:
+    known = _DRIVERS.get(optimizer)
+    return None if known is None else known()
+
+
+def _for(scheduler: Scheduler, act: Callable[[Scheduler], None]) -> Callable[..., None]:
+    """A hook that acts while its scheduler lives and drives, and keeps it alive no longer."""
     known = weakref.ref(scheduler)
 
-    def rewrite(_: Optimizer) -> None:
-        if (living := known()) is not None:
-            living._write()  # noqa: SLF001  # this module's own
+    def hook(optimizer: Optimizer, *_: Any) -> None:
+        living = known()
+        if living is not None and _driver(optimizer) is living:
+            act(living)
 
-    return rewrite
+    return hook
+
+
+def _check_arguments(optimizer: object, plan: object) -> None:
+    if not isinstance(optimizer, Optimizer):
+        raise PlanError(f"pg.Scheduler: {type(optimizer).__name__} is no torch optimizer.")
+    if not isinstance(plan, Plan):
+        raise PlanError(
+            f"pg.Scheduler: {type(plan).__name__} is no plan. Make one: pg.plan(model, recipe, …)."
+        )
+
+
+def _checked_tick(epoch: Any) -> float:
+    value = epoch.item() if hasattr(epoch, "dtype") and hasattr(epoch, "item") else epoch
+    if not is_number(value) or not 0 <= value < math.inf:
+        raise PlanError(
+            f"scheduler.step({epoch!r}): give the tick to go to, a number of at least 0, or nothing "
+            "for the next."
+        )
+    return float(value) if isinstance(value, float) else int(value)

@@ -6,62 +6,68 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from paramgroups.errors import PlanError, listing
-from paramgroups.planning import Group, Plan
+from paramgroups.optim import pack, unpack
+from paramgroups.planning import Group
+from paramgroups.planning.course import Course
+
+Tensors = dict[str, torch.Tensor]
+Courses = dict[str, Course]
+
+SWITCHES = ("foreach", "fused", "capturable", "differentiable")
+"""How torch computes, not what: where the plan does not say, who makes the optimizer does."""
 
 
-def planned_groups(optimizer: Optimizer, plan: Plan) -> list[Group]:
-    """The plan's group for each group of the optimizer, in the optimizer's order.
+def written_courses(group: Group) -> Courses:
+    """The hyperparameters of a group that are written: all but switches that the plan leaves alone."""
+    defaults = group.profile.optimizer.defaults
+    return {
+        name: course
+        for name, course in group.courses.items()
+        if name not in SWITCHES or not (course.constant and course.base == defaults[name])
+    }
 
-    Raises:
-        PlanError: A group has no name or not one of the plan, one is lacking, or the plan asks of the
-            optimizer what it does not do.
+
+def moving(courses: Courses) -> Courses:
+    """Those that change in the course of training, with what torch keeps under one key beside them.
+
+    Only they are written at every tick: the rest stands where the first tick has put it.
     """
-    known = {group.name: group for group in plan.groups}
-    names = [group.get("name") for group in optimizer.param_groups]
-    strange = [str(name) for name in names if name not in known]
-    lacking = [name for name in known if name not in names]
-    if strange or (lacking and not names):
-        raise PlanError(
-            f"The optimizer's groups are not the plan's: it has {listing(map(str, names))}, the plan "
-            f"{listing(known)}. Make it of plan.param_groups(), or both by pg.build(plan)."
-        )
-    groups = [known[str(name)] for name in names]
-    for group in groups:
-        _check_abilities(optimizer, group)
-    return groups
+    packed = pack(courses)
+    changing = {key for key, found in packed.items() if not all(c.constant for c in _parts(found))}
+    return {name: course for name, course in unpack({key: packed[key] for key in changing}).items()}
 
 
-def _check_abilities(optimizer: Optimizer, group: Group) -> None:
-    if group.segments:
-        first = group.segments[0]
-        raise PlanError(
-            f'Rows {first.start} to {first.stop - 1} of "{first.name}" have values of their own, and '
-            f"{type(optimizer).__name__} steps whole tensors: give the rule the whole tensor."
-        )
-    if not isinstance(optimizer, group.profile.optimizer.cls):
-        raise PlanError(
-            f'The group "{group.name}" is planned for {group.profile.optimizer.name}, and the optimizer is '
-            f"{type(optimizer).__name__}. Name that one in the recipe."
-        )
+def _parts(found: Any) -> tuple[Course, ...]:
+    return found if isinstance(found, tuple) else (found,)
 
 
-def own_rates(optimizer: Optimizer) -> None:
-    """Give each group a tensor of its own where rates are tensors: a shared one would be written by all."""
-    for group in optimizer.param_groups:
-        for name, value in group.items():
-            if isinstance(value, torch.Tensor):
-                group[name] = value.clone()
+def own_tensors(optimizer: Optimizer) -> list[Tensors]:
+    """Give each group tensors of its own where its settings are tensors: shared ones all would write.
+
+    Returns:
+        For each group the tensors by setting.
+    """
+    found = [
+        {name: value.clone() for name, value in group.items() if isinstance(value, torch.Tensor)}
+        for group in optimizer.param_groups
+    ]
+    for group, tensors in zip(optimizer.param_groups, found, strict=True):
+        group.update(tensors)
+    return found
 
 
-def write(group: dict[str, Any], settings: Mapping[str, Any]) -> None:
-    """Write settings into a group: in place where it holds a tensor, which compiled code has kept."""
-    for name, value in settings.items():
-        held = group.get(name)
-        if isinstance(held, torch.Tensor):
-            held.fill_(value)
-        else:
-            group[name] = value
+def write(group: dict[str, Any], courses: Courses, tick: float, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Write the values of a tick into a group.
+
+    Args:
+        group: The optimizer's group.
+        courses: Its hyperparameters over time.
+        tick: The tick.
+        tensors: The group's own tensors: they are written in place, for compiled code has kept them, and
+            put back where loading a state took them away.
+    """
+    for name, value in pack({name: course.at(tick) for name, course in courses.items()}).items():
+        group[name] = tensors[name].fill_(value) if name in tensors else value
 
 
 def plain_rate(group: Mapping[str, Any]) -> Any:

@@ -76,7 +76,9 @@ def task(images: Images, labels: int, seed: int) -> Task:
     """
     fewest = int(images.digits.bincount().min())
     if not 0 < labels < fewest:
-        raise DemoError(f"{labels} labels of each digit: there are {fewest} images of the rarest. Take 1 to {fewest - 1}.")
+        raise DemoError(
+            f"{labels} labels of each digit: there are {fewest} images of the rarest. Take 1 to {fewest - 1}."
+        )
     labelled, rest = _shared_out(images, labels, seed)
     return Task(images.at(labelled), images.at(rest))
 

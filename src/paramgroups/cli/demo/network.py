@@ -1,6 +1,5 @@
 """The network: a small convolutional one with batch norm, and a head that is replaced for new digits."""
 
-from collections import OrderedDict
 from copy import deepcopy
 
 import torch
@@ -11,17 +10,13 @@ CLASSES = 5
 
 
 class Block(nn.Sequential):
-    """Convolution, batch norm, ReLU; halves height and width if it pools."""
+    """Convolution, batch norm, ReLU; a stride of 2 halves height and width."""
 
-    def __init__(self, inputs: int, outputs: int, *, pools: bool = False) -> None:
-        layers = OrderedDict[str, nn.Module](
-            conv=nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
-            norm=nn.BatchNorm2d(outputs),
-            relu=nn.ReLU(),
-        )
-        if pools:
-            layers["pool"] = nn.MaxPool2d(2)
-        super().__init__(layers)
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU()
 
 
 class DigitNetwork(nn.Module):
@@ -31,9 +26,9 @@ class DigitNetwork(nn.Module):
         super().__init__()
         self.stem = Block(1, WIDTH)
         self.blocks = nn.Sequential(
-            Block(WIDTH, 2 * WIDTH, pools=True),
+            Block(WIDTH, 2 * WIDTH, stride=2),
             Block(2 * WIDTH, 2 * WIDTH),
-            Block(2 * WIDTH, 4 * WIDTH, pools=True),
+            Block(2 * WIDTH, 4 * WIDTH, stride=2),
         )
         self.head = nn.Linear(4 * WIDTH, CLASSES)
 

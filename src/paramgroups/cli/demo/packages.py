@@ -20,6 +20,6 @@ def needed(module: str) -> ModuleType:
         return import_module(module)
     except ImportError as error:
         raise DemoError(
-            f'The demo needs {module.split(".")[0]}, which cannot be imported: {error}.\n'
+            f"The demo needs {module.split('.')[0]}, which cannot be imported: {error}.\n"
             '  Install what it needs: pip install "paramgroups[demo]"'
         ) from error

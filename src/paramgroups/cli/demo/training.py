@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from statistics import fmean
 from time import perf_counter
 
 import torch
@@ -15,7 +16,9 @@ from paramgroups.rules import Recipe
 from paramgroups.run import build
 from paramgroups.schedules import cosine, warmup
 
-PRETRAINING = Recipe(optimizer="adamw", lr=3e-3, schedule=warmup("10%").then(cosine(end=0.01)), name="pretraining")
+PRETRAINING = Recipe(
+    optimizer="adamw", lr=3e-3, schedule=warmup("10%").then(cosine(end=0.01)), name="pretraining"
+)
 PRETRAINING_STEPS, PRETRAINING_BATCH = 150, 64
 BATCH = 25
 MARKS = 25
@@ -64,24 +67,33 @@ def pretrained(old: Images, seed: int) -> DigitNetwork:
     return network
 
 
-def transfer(network: DigitNetwork, task: Task, recipe: Recipe, steps: int, seed: int) -> Run:
+def transfer(network: DigitNetwork, task: Task, recipe: Recipe, at: Sequence[int], seed: int) -> Run:
     """Train a copy with a new head on the labelled images.
 
     What is random follows from the seed alone, so two recipes start from the same weights and see the same
     images in the same order.
+
+    Args:
+        network: The pretrained network; it is not changed.
+        task: What is labelled, and what is tested on.
+        recipe: How to train.
+        at: After how many steps to measure accuracy; after the last the training ends.
+        seed: Which new head, and which order of images.
     """
-    learner, order = with_new_head(network, seed), batches(len(task.labelled), BATCH, steps, seed)
-    wanted = set(marks(steps))
-    accuracies = [accuracy(learner, task.test)]
+    learner = with_new_head(network, seed)
+    order = batches(len(task.labelled), BATCH, at[-1], seed)
+    accuracies = [accuracy(learner, task.test)] if at[0] == 0 else []
     seconds = []
     for step, taken in enumerate(fit(learner, recipe, task.labelled, order), start=1):
         seconds.append(taken)
-        if step in wanted:
+        if step in at:
             accuracies.append(accuracy(learner, task.test))
-    return Run(tuple(accuracies), 1000 * sum(seconds) / steps)
+    return Run(tuple(accuracies), 1000 * fmean(seconds))
 
 
-def fit(network: DigitNetwork, recipe: Recipe, images: Images, order: Sequence[torch.Tensor]) -> Iterator[float]:
+def fit(
+    network: DigitNetwork, recipe: Recipe, images: Images, order: Sequence[torch.Tensor]
+) -> Iterator[float]:
     """Train by a recipe, and give after each step how many seconds it took."""
     optimizer, scheduler = build(plan(network, recipe, steps=len(order)))
     network.train()

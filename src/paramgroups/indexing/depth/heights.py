@@ -28,7 +28,12 @@ def structural(outline: Outline, names: Sequence[Found]) -> list[Level]:
         tower = line.tower if len(lines) > 1 else ""
         for part, height in zip(parts, heights, strict=True):
             (wholes if part.whole else owns)[part.position] = Level(height, levels, tower)
-    return _spread(outline, names, wholes, owns)
+    levels_of = _spread(outline, names, wholes, owns)
+    rnns = {part.position for line in lines for part in line.parts if part.block and _span(outline, part) > 1}
+    return [
+        _climbed(one, level) if one.place.at in rnns else level
+        for one, level in zip(names, levels_of, strict=True)
+    ]
 
 
 def _in_order(outline: Outline, parts: Sequence[Part]) -> list[Part]:
@@ -100,17 +105,10 @@ def _spread(
     for number, position in enumerate(wholes, start=1):
         kind[position : outline.stop[position]] = number
     of_place = [kinds[number] for number in kind.tolist()]
-    return [
-        _within(place.module, key, owns.get(place.at) or of_place[place.at]) for _, _, place, key in names
-    ]
+    return [owns.get(place.at) or of_place[place.at] for _, _, place, _ in names]
 
 
-def _within(module: nn.Module, key: str, level: Level) -> Level:
-    """A recurrent layer's tensors say in their names which of its layers they are of."""
-    if (
-        isinstance(module, nn.RNNBase)
-        and level.levels > module.num_layers
-        and (found := RECURRENT.search(key))
-    ):
-        return level._replace(depth=level.depth + int(found[1]))
-    return level
+def _climbed(one: Found, level: Level) -> Level:
+    """A block of several recurrent layers: its tensors say in their names which of them they are of."""
+    layer = RECURRENT.search(one.key)
+    return level._replace(depth=level.depth + int(layer[1])) if layer else level

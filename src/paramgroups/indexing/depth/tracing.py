@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.modules.module import register_module_forward_pre_hook
 
 from paramgroups.errors import ModelError
 
@@ -36,7 +35,8 @@ def calls(model: nn.Module, example: Any) -> dict[int, int]:
     with ExitStack() as stack:
         for held in (torch.no_grad(), _uncompiled(), _kept_buffers(model), _kept_generators(model)):
             stack.enter_context(held)
-        stack.callback(register_module_forward_pre_hook(note).remove)
+        for module in model.modules():
+            stack.callback(module.register_forward_pre_hook(note).remove)
         try:
             model(*arguments, **keywords)
         except Exception as error:

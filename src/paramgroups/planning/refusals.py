@@ -1,0 +1,111 @@
+"""What resolves and yet is refused: names that nobody reads, values out of their domain, rows of a group."""
+
+from typing import Any
+
+from paramgroups.errors import PlanError, ScheduleError, nearest
+from paramgroups.optim import OptimizerClass, domain_of, is_number
+from paramgroups.planning.course import Course
+from paramgroups.planning.matching import place_of, whole_of
+from paramgroups.planning.profile import Profile
+from paramgroups.planning.resolution import Resolution
+
+
+def refuse(resolution: Resolution) -> None:
+    """Refuse what is silently wrong.
+
+    Raises:
+        PlanError: A hyperparameter is read by nobody, a value leaves its domain at some tick, or rows of
+            a tensor are given what only whole tensors have.
+        ScheduleError: A schedule does not fit the horizon.
+    """
+    _check_whole(resolution)
+    _check_read(resolution)
+    _check_domains(resolution)
+
+
+def _check_whole(resolution: Resolution) -> None:
+    """A group and an optimizer hold whole tensors."""
+    for segments in resolution.segments.values():
+        for segment, profile in segments:
+            for match, code in zip(resolution.matches, profile.codes, strict=True):
+                rule = match.rule
+                asked = ["optimizer"] * ("optimizer" in rule.settings) + ["group"] * bool(rule.group)
+                if asked and code and not match.codes[segment.position]:
+                    raise PlanError(
+                        f'{asked[0]}= is for whole tensors, and "{rule.selector.written}" selects rows of '
+                        f'"{resolution.index.rows[segment.position].name}": take the rows off, or leave '
+                        f"{asked[0]}= out.\n  {place_of(match.number, resolution.profiler.recipe)}."
+                    )
+
+
+def _check_read(resolution: Resolution) -> None:
+    """Each name that the recipe gives is read by some optimizer, and a rule's by one that it reaches."""
+    recipe = resolution.profiler.recipe
+    everyone = {profile.optimizer for profile in resolution.all_profiles}
+    for name in [*recipe.settings, *dict(recipe.schedules)]:
+        _check_name(name, everyone, "which the recipe names", whole_of(recipe))
+    for place, match in enumerate(resolution.matches):
+        reached = {profile.optimizer for profile in resolution.all_profiles if profile.codes[place]}
+        which = f'which steps what "{match.rule.selector.written}" matches'
+        for name in match.rule.hyperparameters:
+            _check_name(name, reached or everyone, which, place_of(match.number, recipe))
+
+
+def _check_name(name: str, optimizers: set[OptimizerClass], which: str, place: str) -> None:
+    known = {name for optimizer in optimizers for name in optimizer.defaults}
+    if name not in known:
+        who = " nor ".join(sorted(optimizer.name for optimizer in optimizers))
+        raise PlanError(f'"{name}" is not read by {who}, {which}. {nearest(name, known)}\n  {place}.')
+
+
+def _check_domains(resolution: Resolution) -> None:
+    """No course leaves its domain at any tick."""
+    seen: set[Any] = set()
+    for profile in resolution.all_profiles:
+        for name, course in profile.courses.items():
+            if (name, course.key) not in seen:
+                seen.add((name, course.key))
+                _check_course(name, profile, resolution)
+
+
+def _check_course(name: str, profile: Profile, resolution: Resolution) -> None:
+    course, default = profile.courses[name], profile.optimizer.defaults[name]
+    who = resolution.example_of
+    if unfit := [value for value in _scheduled(course) if not is_number(value)]:
+        raise PlanError(
+            f'{name}={unfit[0]!r} of "{who(profile)}" is no number, so no schedule can scale it.'
+            f"\n  {_origin(course, 0)}."
+        )
+    try:
+        found = course.extremes()
+    except ScheduleError as error:
+        raise ScheduleError(f'The schedule of {name} for "{who(profile)}": {error}') from error
+    for tick, value in sorted(found, key=lambda pair: pair[0]):
+        if wrong := _wrong(name, value, default):
+            at = f'At {course.horizon.unit} {tick:,.0f} for "{who(profile)}"'
+            raise PlanError(f"{at}: {wrong}\n  {_origin(course, tick)}.")
+
+
+def _scheduled(course: Course) -> list[Any]:
+    """The values that a schedule scales."""
+    return [value for _, value in course.chain.pieces] if any(timing for _, timing in course.timings) else []
+
+
+def _wrong(name: str, value: Any, default: Any) -> str:
+    """What is wrong with a value, judged by the kind of the default; nothing if all is well."""
+    if is_number(default) and not is_number(value):
+        return f"{name}={value!r} is no number. The optimizer wants one, such as {default!r}."
+    if isinstance(default, bool) and not isinstance(value, bool):
+        return f"{name}={value!r} is no switch. Write {name}=True or {name}=False."
+    if is_number(value) and value not in domain_of(name):
+        fix = "Change its schedule, or the factors of its rules."
+        return f"{name}={value:.6g} is out of its domain: it must be {domain_of(name)}. {fix}"
+    return ""
+
+
+def _origin(course: Course, tick: float) -> str:
+    """Who makes the value: the end of an error's message."""
+    voices = [f"{link.value} ({link.origin})" for link in course.chain.acting(tick)]
+    timing = course.timing(tick)
+    scheduled = [f"{timing.factor(tick):.6g} ({timing.schedule!r})"] if timing else []
+    return " × ".join([*voices, *scheduled])

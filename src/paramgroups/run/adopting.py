@@ -1,0 +1,95 @@
+"""Which group of the plan each group of an optimizer is; what does not fit is refused."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from torch import nn
+from torch.optim import Optimizer
+
+from paramgroups.errors import PlanError, listing, nearest
+from paramgroups.planning import Group, Plan
+from paramgroups.planning.binding import Bound, bind
+
+
+def adopted_groups(optimizer: Optimizer, plan: Plan, bound: Bound | None) -> list[Group]:
+    """The plan's group for each group of the optimizer, in the optimizer's order.
+
+    Args:
+        optimizer: The optimizer.
+        plan: The plan.
+        bound: The live tensors by name; None where no model is known.
+
+    Raises:
+        PlanError: A group has no name or not one of the plan, one is lacking or there twice, holds other
+            tensors than the model, or the plan asks of the optimizer what it does not do.
+    """
+    groups = _by_name(optimizer, plan)
+    expected = plan.groups if bound is None else [g for g in plan.groups if bound.keys() & set(g.names)]
+    names = {group.name for group in groups}
+    if lacking := [group.name for group in expected if group.name not in names]:
+        raise PlanError(
+            f"The optimizer lacks {len(lacking):,} of the plan's groups: {listing(lacking)}. Make it of all "
+            "of plan.param_groups(); for a part of the model, give that: pg.Scheduler(…, model=part)."
+        )
+    for group in groups:
+        _check_abilities(optimizer, group)
+    if bound is not None:
+        _check_tensors(optimizer, groups, bound)
+    return groups
+
+
+def live_tensors(plan: Plan, model: nn.Module | None) -> Bound | None:
+    """The tensors of the given model, else of the planned one, by name; None where neither is there."""
+    live = model if model is not None else plan.planned_model()
+    return None if live is None else bind(plan.index, live)
+
+
+def _by_name(optimizer: Optimizer, plan: Plan) -> list[Group]:
+    known = {group.name: group for group in plan.groups}
+    names = [group.get("name") for group in optimizer.param_groups]
+    fix = "Make the optimizer of plan.param_groups(), or both by pg.build(plan)."
+    if None in names:
+        raise PlanError(f"Group {names.index(None)} of the optimizer has no name. {fix}")
+    if strange := [str(name) for name in names if name not in known]:
+        raise PlanError(
+            f"The plan has no group {listing(f'{name!r}' for name in strange)}. "
+            f"{nearest(strange[0], known)} {fix}"
+        )
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise PlanError(f"The optimizer has the group {twice[0]!r} more than once. {fix}")
+    return [known[str(name)] for name in names]
+
+
+def _check_abilities(optimizer: Optimizer, group: Group) -> None:
+    if group.segments:
+        first = group.segments[0]
+        raise PlanError(
+            f'Rows {first.start} to {first.stop - 1} of "{first.name}" have values of their own, and '
+            f"{type(optimizer).__name__} steps whole tensors: give the rule the whole tensor."
+        )
+    if not isinstance(optimizer, group.profile.optimizer.cls):
+        raise PlanError(
+            f'The group "{group.name}" is planned for {group.profile.optimizer.name}, and the optimizer is '
+            f"{type(optimizer).__name__}. Name that one in the recipe."
+        )
+
+
+def _check_tensors(optimizer: Optimizer, groups: Sequence[Group], bound: Bound) -> None:
+    for held, group in zip(optimizer.param_groups, groups, strict=True):
+        wanted = {name: bound[name] for name in group.names if name in bound}
+        if name := _differing(wanted, held["params"]):
+            raise PlanError(
+                f'The group "{group.name}" of the optimizer does not hold the tensors that it has in the '
+                f'model, such as "{name}". Make the optimizer after whatever replaces parameters, and give '
+                "the scheduler the model that it is made of: pg.Scheduler(optimizer, plan, model=…)."
+            )
+
+
+def _differing(wanted: Bound, held: Iterable[nn.Parameter]) -> str | None:
+    """A tensor that is not held, or one of the wanted names where more are held."""
+    left = {id(tensor) for tensor in held}
+    count = len(left)
+    lacking = [name for name, tensor in wanted.items() if id(tensor) not in left]
+    if lacking or count == len(wanted):
+        return next(iter(lacking), None)
+    return next(iter(wanted), "none")

@@ -1,0 +1,70 @@
+"""Which groups an edit means."""
+
+from collections.abc import Iterable, Sequence
+
+from paramgroups.errors import NoMatchError, PlanError, SelectorError, nearest
+from paramgroups.planning import Group, Plan
+from paramgroups.select import Selector, as_selector, nearest_match
+
+
+def chosen_groups(selector: str | Selector, plan: Plan, groups: Sequence[Group]) -> tuple[str, ...]:
+    """The groups that an edit means, by name.
+
+    Args:
+        selector: A selector that matches whole groups, or the name of a group. Where text is both, the
+            selector counts, unless it would cut a group and the recipe gives the name by `group=`.
+        plan: The plan.
+        groups: The groups that may be edited.
+
+    Raises:
+        SelectorError: It is no selector, or matches no trained parameter.
+        PlanError: It matches a part of a group only.
+    """
+    named = tuple(g.name for g in groups if selector in (g.name, g.profile.group))
+    given = any(selector == g.profile.group for g in groups)
+    try:
+        matched, touched = _touched(as_selector(selector), plan, groups)
+    except SelectorError:
+        if named:
+            return named
+        raise
+    if given and _cut(matched, touched):
+        return named
+    _check_uncut(as_selector(selector).written, matched, touched)
+    return tuple(group.name for group in touched)
+
+
+def _touched(selector: Selector, plan: Plan, groups: Sequence[Group]) -> tuple[set[str], list[Group]]:
+    found = selector.select(plan.index, plan.pins)
+    if found.rows:
+        raise SelectorError(f'"{selector.written}" selects rows, and no optimizer of torch steps rows.')
+    matched = {row.name for row, whole in zip(plan.index, found.whole.tolist(), strict=True) if whole}
+    touched = [group for group in groups if matched.intersection(group.names)]
+    if not touched:
+        raise _no_match(selector, plan, groups, frozen=bool(matched))
+    return matched, touched
+
+
+def _no_match(selector: Selector, plan: Plan, groups: Sequence[Group], *, frozen: bool) -> NoMatchError:
+    if frozen:
+        return NoMatchError(
+            f'"{selector.written}" matches only parameters that are never trained here, so no value of '
+            "theirs is read. Thaw them in the recipe: a window, such as until=, on trainable=False."
+        )
+    near = nearest_match(selector, plan.index, plan.pins)
+    hint = f'Nearest: "{near[0]}".' if near else nearest(selector.written, [g.name for g in groups])
+    return NoMatchError(f'"{selector.written}" matches no parameter and is the name of no group. {hint}')
+
+
+def _cut(matched: set[str], touched: Iterable[Group]) -> list[Group]:
+    return [group for group in touched if not matched.issuperset(group.names)]
+
+
+def _check_uncut(text: str, matched: set[str], touched: Iterable[Group]) -> None:
+    for group in _cut(matched, touched):
+        rest = [name for name in group.names if name not in matched]
+        raise PlanError(
+            f'"{text}" would cut the group "{group.name}": {len(rest):,} of its {len(group.names):,} '
+            f'parameters are not matched, such as "{rest[0]}". Groups never change in training: plan '
+            f'with pg.rule("{text}", group="{text.strip(":@") or "mine"}").'
+        )

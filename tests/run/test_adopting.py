@@ -1,0 +1,129 @@
+"""The optimizer's groups are the plan's, or refused."""
+
+import gc
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import paramgroups as pg
+from paramgroups.errors import PlanError
+from paramgroups.schedules import linear
+from tests.run.models import Net, net, train
+
+RECIPE = pg.Recipe(
+    optimizer="sgd",
+    lr=0.1,
+    rules=[pg.rule("head", lr_scale=10), pg.rule("stem", lr_scale=0.1)],
+    schedule=linear(),
+)
+
+
+def groups_of(model: nn.Module) -> tuple[pg.Plan, list[dict[str, Any]]]:
+    plan = pg.plan(model, RECIPE, steps=4)
+    return plan, plan.param_groups()
+
+
+def test_groups_in_another_order_keep_their_rates(model: Net) -> None:
+    plan, groups = groups_of(model)
+    optimizer = torch.optim.SGD(groups[::-1])
+    train(model, optimizer, pg.Scheduler(optimizer, plan), range(2))
+    assert {group["name"]: group["lr"] for group in optimizer.param_groups} == {
+        "stem": 0.1 * 0.1 * 0.5, "default": 0.05, "head": 0.5
+    }  # fmt: skip
+
+
+def test_a_group_without_a_name(model: Net) -> None:
+    plan, _ = groups_of(model)
+    with pytest.raises(
+        PlanError, match=r"Group 0 of the optimizer has no name. Make .*plan.param_groups\(\)"
+    ):
+        pg.Scheduler(torch.optim.SGD(model.parameters(), lr=0.1), plan)
+
+
+def test_a_group_of_an_unknown_name(model: Net) -> None:
+    plan, groups = groups_of(model)
+    groups[2]["name"] = "haed"
+    with pytest.raises(PlanError, match=r"no group 'haed'\. Nearest: .head."):
+        pg.Scheduler(torch.optim.SGD(groups), plan)
+
+
+def test_a_group_that_is_lacking(model: Net) -> None:
+    plan, groups = groups_of(model)
+    with pytest.raises(PlanError, match=r"lacks 1 of the plan's groups: head\. .*model=part"):
+        pg.Scheduler(torch.optim.SGD(groups[:2]), plan)
+
+
+def test_a_group_that_is_lacking_where_the_model_is_gone(model: Net) -> None:
+    plan, groups = groups_of(model)
+    del model
+    gc.collect()
+    with pytest.raises(PlanError, match="lacks 1 of the plan's groups"):
+        pg.Scheduler(torch.optim.SGD(groups[:2]), plan)
+    assert pg.Scheduler(torch.optim.SGD(groups), plan).get_last_lr() == [0.010000000000000002, 0.1, 1.0]
+
+
+def test_a_group_that_is_there_twice(model: Net) -> None:
+    plan, groups = groups_of(model)
+    weight, bias = groups[2]["params"]
+    twice = [*groups[:2], groups[2] | {"params": [weight]}, groups[2] | {"params": [bias]}]
+    for group in twice:
+        del group["param_names"]
+    with pytest.raises(PlanError, match="has the group 'head' more than once"):
+        pg.Scheduler(torch.optim.SGD(twice), plan)
+
+
+@pytest.mark.parametrize("params", ["fewer", "others"])
+def test_a_group_with_other_tensors(params: str) -> None:
+    model = net()
+    plan, groups = groups_of(model)
+    other = nn.Linear(6, 3)
+    groups[2]["params"] = [other.weight, other.bias] if params == "others" else [model.head.weight]
+    del groups[2]["param_names"]
+    with pytest.raises(PlanError, match='group "head" of the optimizer does not hold the tensors'):
+        pg.Scheduler(torch.optim.SGD([group for group in groups if group.pop("param_names", 1)]), plan)
+
+
+def test_an_optimizer_made_before_the_parameters_were_replaced(model: Net) -> None:
+    plan, groups = groups_of(model)
+    optimizer = torch.optim.SGD(groups)
+    model.load_state_dict(net(1).state_dict(), assign=True)
+    with pytest.raises(PlanError, match="Make the optimizer after whatever replaces parameters"):
+        pg.Scheduler(optimizer, plan)
+
+
+def test_another_class_than_planned(model: Net) -> None:
+    plan, groups = groups_of(model)
+    with pytest.raises(PlanError, match=r"planned for SGD, and the optimizer is RMSprop. Name that one"):
+        pg.Scheduler(torch.optim.RMSprop(groups), plan)
+
+
+def test_a_subclass_of_the_planned_class_is_taken(model: Net) -> None:
+    class Mine(torch.optim.SGD):
+        pass
+
+    plan, groups = groups_of(model)
+    assert len(pg.Scheduler(Mine(groups), plan).get_last_lr()) == 3
+
+
+def test_rows_are_refused() -> None:
+    model = nn.Sequential(nn.Embedding(10, 4), nn.Linear(4, 2))
+    plan = pg.plan(model, pg.Recipe(optimizer="sgd", lr=0.1, rules=[pg.rule("0.weight[8:]", lr_scale=10)]))
+    with pytest.raises(PlanError, match="SGD steps whole tensors: give the rule the whole tensor"):
+        pg.Scheduler(torch.optim.SGD(plan.param_groups()), plan)
+
+
+def test_a_refused_scheduler_freezes_nothing(model: Net) -> None:
+    plan = pg.plan(model, pg.Recipe(optimizer="sgd", lr=0.1, rules=[pg.rule("stem", trainable=False)]))
+    with pytest.raises(PlanError, match="has no name"):
+        pg.Scheduler(torch.optim.SGD(model.parameters(), lr=0.1), plan)
+    assert model.stem[0].weight.requires_grad
+
+
+def test_what_is_no_optimizer_or_no_plan(model: Net) -> None:
+    plan, groups = groups_of(model)
+    with pytest.raises(PlanError, match="Net is no torch optimizer"):
+        pg.Scheduler(model, plan)  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(PlanError, match=r"list is no plan. Make one"):
+        pg.Scheduler(torch.optim.SGD(groups), groups)  # type: ignore[arg-type]  # the mistake
