@@ -67,14 +67,14 @@ def twenty_rules() -> pg.Recipe:
     """A recipe of twenty rules: paths, roles, types, attributes, operators."""
     selectors = (
         "layers.0", "layers.60", "layers.{10..20}", "layers.*.experts.{0..3}", "layers.*.experts.255.up_proj",
-        "**.up_proj", "**.down_proj", "**.gate_proj[depth>=6]", ":linear", ":matrix - **.up_proj", "@Linear",
-        "[ndim==2]", "[fan_in>=8]", "[numel>=64]", "layers.7 | layers.8", "~layers.3", "layers.{1,3,5}:matrix",
+        "**.up_proj", "**.down_proj", "**.gate_proj[depth>=6]", ":linear", ":matrix - **.up_proj",
+        "[ndim==2]", "[fan_in>=8]", "[numel>=64]", "layers.7 | layers.8", "~layers.3", "@Linear",
+        "layers.{1,3,5}:matrix",
         "/layers\\.4\\..*/",
     )  # fmt: skip
-    scaled = [
-        pg.rule(text, lr_scale=1 + number / 100, missing="ignore") for number, text in enumerate(selectors)
-    ]
-    rules = [pg.recipes.layer_decay(0.9), pg.recipes.no_decay(), *scaled]
+    factors = (1 + place / 100 for place in range(len(selectors)))
+    rules = [pg.rule(text, lr_scale=factor) for text, factor in zip(selectors, factors, strict=True)]
+    rules = [pg.recipes.layer_decay(0.9), pg.recipes.no_decay(), *rules]
     return pg.Recipe(optimizer="adamw", lr=1e-3, schedule=warmup("5%").then(cosine()), rules=rules)
 
 

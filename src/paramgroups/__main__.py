@@ -2,4 +2,5 @@
 
 from paramgroups.cli.main import app
 
-app(prog_name="python -m paramgroups")
+if __name__ == "__main__":
+    app(prog_name="python -m paramgroups")

@@ -44,8 +44,11 @@ def test_help_names_the_commands_the_models_and_the_exit_codes(run: Run) -> None
     assert "1    there are findings" in result.stdout
 
 
-def test_help_fits_80_columns_without_cutting_a_sentence(run: Run) -> None:
-    assert "..." not in run("--help").stdout.replace("[ARGS]...", "")
+@pytest.mark.parametrize("words", [(), ("plan",), ("explain",), ("demo",)])
+def test_help_fits_80_columns_without_cutting_a_sentence(run: Run, words: tuple[str, ...]) -> None:
+    text = run(*words, "--help").stdout
+    assert max(map(len, text.splitlines())) <= 80
+    assert "..." not in text.replace("[ARGS]...", "")
 
 
 def test_version(run: Run) -> None:

@@ -157,6 +157,7 @@ def test_a_missing_recipe_is_named(run: Run) -> None:
         ('optimizer = "adamw"\nlr = 0.1\n[[rules]]\nselect = "haed"\nlr_scale = 2\n', '"head"'),
         ('optimizer = "adamw"\nlr = 0.1\n[[rules]]\nselect = "head["\nlr_scale = 2\n', "head["),
         ('optimizer = "adamw"\nlr = 0.1\n[[rules]]\nselect = "head[rms>0.5]"\nlr_scale = 2\n', "meta"),
+        ('optimizer = "adamw"\nlr = 0.1\nschedule = { use = "warmup", length = "5%" }\n', "Give steps="),
     ],
 )
 def test_a_wrong_recipe_is_one_message(run: Run, here: Path, text: str, told: str) -> None:

@@ -41,7 +41,8 @@ def test_no_head_by_a_part_of_a_name_or_within_blocks() -> None:
 def test_all_in_a_head_is_head_and_an_embedding_tied_to_it_too() -> None:
     rows = index(model_of(body=linear(), head=nn.Sequential(nn.LayerNorm(2), nn.Linear(2, 2))))
     assert [(row.name, row.role) for row in rows][1:] == [
-        ("head.0.weight", "norm"), ("head.0.bias", "norm"), ("head.1.weight", "head"), ("head.1.bias", "bias"),
+        ("head.0.weight", "norm"), ("head.0.bias", "norm"),
+        ("head.1.weight", "head"), ("head.1.bias", "bias"),
     ]  # fmt: skip
     assert all("head" in row.roles for row in list(rows)[1:])
 
@@ -65,7 +66,8 @@ def test_transformers_and_timm_are_asked() -> None:
     transformers, timm = import_transformers(), import_timm()
     config = transformers.WhisperConfig(
         vocab_size=20, d_model=8, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
-        decoder_attention_heads=2, encoder_ffn_dim=8, decoder_ffn_dim=8, pad_token_id=0, tie_word_embeddings=False,
+        decoder_attention_heads=2, encoder_ffn_dim=8, decoder_ffn_dim=8, pad_token_id=0,
+        tie_word_embeddings=False,
     )  # fmt: skip
     with torch.device("meta"):
         assert heads(transformers.WhisperForConditionalGeneration(config)) == ["proj_out.weight"]

@@ -63,11 +63,11 @@ def test_modules_nested_without_end_are_an_error() -> None:
         index(model)
 
 
-def test_a_deep_model_has_a_tree() -> None:
+def test_a_deep_model_is_indexed() -> None:
     model: nn.Module = nn.Linear(1, 1, bias=False)
     for _ in range(250):
         model = nn.Sequential(model)
-    assert index(model).tree.order.tolist() == [0]
+    assert index(model).rows[0].name == "0." * 250 + "weight"
 
 
 def test_what_is_no_module_is_an_error() -> None:
@@ -77,7 +77,6 @@ def test_what_is_no_module_is_an_error() -> None:
 
 def test_no_parameters_and_one_number() -> None:
     assert len(index(nn.ReLU())) == 0
-    assert index(nn.ReLU()).tree.order.size == 0
     model = nn.Module()
     model.temperature = nn.Parameter(torch.tensor(1.0))
     (row,) = index(model)

@@ -74,7 +74,7 @@ def test_every_role_is_described() -> None:
 @pytest.mark.parametrize(
     "norm",
     [
-        nn.LayerNorm(4), nn.RMSNorm(4), nn.GroupNorm(2, 4), batchnorm.BatchNorm2d(4), batchnorm.SyncBatchNorm(4),
+        nn.LayerNorm(4), nn.RMSNorm(4), nn.GroupNorm(2, 4), nn.BatchNorm2d(4), batchnorm.SyncBatchNorm(4),
         instancenorm.InstanceNorm1d(4, affine=True), LlamaRMSNorm(), Renamed(),
     ],
     ids=lambda norm: type(norm).__name__,
@@ -151,7 +151,8 @@ def test_torchs_own_attention() -> None:
         ("pos_embed", (1, 5, 4), "embedding"), ("cls_token", (1, 1, 4), "embedding"),
         ("class_embedding", (4,), "embedding"), ("positional_embedding", (5, 4), "embedding"),
         ("register_tokens", (1, 4, 8), "embedding"), ("logit_scale", (), "scale"), ("gamma", (4,), "scale"),
-        ("layer_scale_parameter", (4,), "scale"), ("q_bias", (4,), "bias"), ("text_projection", (4, 4), "linear"),
+        ("layer_scale_parameter", (4,), "scale"), ("q_bias", (4,), "bias"),
+        ("text_projection", (4, 4), "linear"),
         ("ln_weight", (4,), "norm"), ("lora_A", (2, 4), "lora_A"), ("lora_B", (4, 2), "lora_B"),
         ("A_log", (4, 4), "weight"),
     ],

@@ -48,8 +48,9 @@ def view_of(plan: pg.Plan, width: int, step: int | None = None) -> str:
 
 
 def test_text_has_title_table_frozen_and_findings() -> None:
-    lines = plan_text(make(), [FINDING]).splitlines()
-    assert lines[0] == "Plan 6 parameters in 3 groups, 100 steps"
+    plan = make()
+    lines = plan_text(plan, [FINDING]).splitlines()
+    assert lines[0] == plan.title
     assert lines[1].split()[-3:] == ["betas", "schedule", "trained"]
     assert "(0.8, 0.99)  cosine()  always" in lines[2]
     assert lines[6] == "Never trained: stem.weight, stem.bias."
@@ -57,8 +58,9 @@ def test_text_has_title_table_frozen_and_findings() -> None:
 
 
 def test_text_at_a_step_has_that_steps_values() -> None:
-    lines = plan_text(make(schedules={"weight_decay": constant(0.5)}), [], 50).splitlines()
-    assert lines[0] == "Plan 6 parameters in 3 groups, 100 steps, at step 50 (50%)"
+    plan = make(schedules={"weight_decay": constant(0.5)})
+    lines = plan_text(plan, [], 50).splitlines()
+    assert lines[0] == f"{plan.title}, at step 50 (50%)"
     assert lines[1].split() == [
         "group",
         "tensors",

@@ -59,7 +59,7 @@ def rules(draw: st.DrawFn) -> pg.Rule:
         )
     )
     if draw(st.booleans()):
-        said |= {"trainable": False, "until": draw(st.integers(1, STEPS - 1))}
+        said |= {"trainable": False, "until": draw(st.integers(1, STEPS // 2))}
     start = draw(st.sampled_from([None, 5])) if "until" not in said else None
     return pg.rule(draw(SELECTORS), start=start, **({"lr_scale": 0.5} | said))
 

@@ -15,7 +15,7 @@ HELP = """Every parameter learns at its own rate: see a recipe's plan before you
 MODEL is one of
   package.module:factory              a callable without arguments, or a model
   timm:NAME                           such as timm:resnet18
-  transformers:CONFIG_DIR_OR_CLASS    a folder with config.json, or such as transformers:BertModel
+  transformers:CONFIG_DIR_OR_CLASS    a folder with config.json, or a class
 Models are built without their weights, and nothing is downloaded.
 
 \b
@@ -50,7 +50,9 @@ class ExplainForm(StrEnum):
     json = "json"
 
 
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="What to plan; see paramgroups --help.")]
+SOURCES = "package.module:factory, timm:NAME, or transformers:CONFIG_DIR_OR_CLASS."
+
+Model = Annotated[str, typer.Argument(metavar="MODEL", help=SOURCES)]
 Recipe = Annotated[Path, typer.Option("--recipe", "-r", metavar="FILE", help="The recipe, a TOML file.")]
 Steps = Annotated[int | None, typer.Option(metavar="N", min=1, help="Updates of the optimizer in all.")]
 Epochs = Annotated[int | None, typer.Option(metavar="N", min=1, help="Epochs in all.")]

@@ -6,6 +6,5 @@ from paramgroups.indexing.reading import index
 from paramgroups.indexing.roles import ROLES
 from paramgroups.indexing.row import Row
 from paramgroups.indexing.statistics import STATISTICS, measure
-from paramgroups.indexing.tree import Tree
 
-__all__ = ["ROLES", "STATISTICS", "Index", "Row", "Tree", "index", "measure", "named_parameters"]
+__all__ = ["ROLES", "STATISTICS", "Index", "Row", "index", "measure", "named_parameters"]

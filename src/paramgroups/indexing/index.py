@@ -11,7 +11,6 @@ from paramgroups.errors import ModelError, nearest
 from paramgroups.indexing.pause import collector_paused
 from paramgroups.indexing.row import Row
 from paramgroups.indexing.spelling import Spelling, spelling
-from paramgroups.indexing.tree import Tree
 
 
 class Index:
@@ -89,9 +88,3 @@ class Index:
     def spelling(self) -> Spelling:
         """All names and aliases by segment."""
         return spelling(list(self.positions), list(self.positions.values()))
-
-    @cached_property
-    def tree(self) -> Tree:
-        """All names and aliases as a tree of segments."""
-        with collector_paused():
-            return Tree(self.positions.items())

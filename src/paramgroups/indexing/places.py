@@ -32,7 +32,8 @@ class Place:
     def __init__(self, step: Step, parent: "Place | None") -> None:
         self.segment, self.raw, self.module = step
         self.parent = parent
-        self.path: str = self.segment if parent is None else join(parent.path, self.segment)
+        above, segment = "" if parent is None else parent.path, self.segment
+        self.path: str = f"{above}.{segment}" if above and segment else above or segment
         self.nesting: int = 0 if parent is None else parent.nesting + 1
         self.at = 0
 

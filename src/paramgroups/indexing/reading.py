@@ -66,15 +66,17 @@ def _refuse_lazy(names: Sequence[Found]) -> None:
 
 
 def _rows(names: Sequence[Found], known: Sequence[Trait], levels: Sequence[Level]) -> Iterator[Row]:
-    held: dict[int, list[int]] = {}
+    firsts: dict[int, int] = {}
+    ties: dict[int, list[int]] = {}
     for position, one in enumerate(names):
-        held.setdefault(id(one.tensor), []).append(position)
-    for positions in held.values():
-        first, *others = positions
-        trait = known[first]
+        first = firsts.setdefault(id(one.tensor), position)
+        if first != position:
+            ties.setdefault(first, []).append(position)
+    for first in firsts.values():
+        trait, others = known[first], ties.get(first, ())
         if others:
-            trait = trait._replace(roles=joined(known[position].roles for position in positions))
-        yield _row(names[first], tuple(names[other].name for other in others), trait, levels[first])
+            trait = trait._replace(roles=joined([trait.roles, *(known[other].roles for other in others)]))
+        yield _row(names[first], tuple([names[other].name for other in others]), trait, levels[first])
 
 
 def _row(one: Found, aliases: tuple[str, ...], trait: Trait, level: Level) -> Row:

@@ -60,13 +60,14 @@ def _trait(cls: type, key: str, shape: torch.Size, around: Around, layout: tuple
 
 def _around(walk: Sequence[Place], outputs: Container[int]) -> list[Around]:
     """What each place stands within, and the last names of its path."""
-    known: dict[tuple[Around, str, bool, bool], Around] = {}
+    known: dict[tuple[int, str, bool, bool], Around] = {}
     around: list[Around] = []
+    root = Around()
     for place in walk:
-        above = around[place.parent.at] if place.parent is not None else Around()
+        above = around[place.parent.at] if place.parent is not None else root
         segment = "" if place.segment.isdigit() else place.segment
         attention, head = is_attention(class_of(place.module)), id(place.module) in outputs
-        step = (above, segment, attention, head)
+        step = (id(above), segment, attention, head)
         if step not in known:
             known[step] = _below(above, segment, attention=attention, head=head)
         around.append(known[step])

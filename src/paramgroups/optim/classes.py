@@ -55,7 +55,7 @@ def optimizer_class(named: Named) -> OptimizerClass:
     return _read(_find(named))
 
 
-def _find(named: Named) -> type[torch.optim.Optimizer]:
+def _find(named: Named) -> Any:
     if isinstance(named, type) and issubclass(named, torch.optim.Optimizer):
         return named
     if not isinstance(named, str):

@@ -24,6 +24,8 @@ class Domain(NamedTuple):
         return self.low <= value and (value < self.high if self.open_above else value <= self.high)
 
     def __str__(self) -> str:
+        if self.low == -math.inf:
+            return "finite"
         if self.high == math.inf:
             return f"at least {self.low:g}"
         return f"from {self.low:g} {'to below' if self.open_above else 'to'} {self.high:g}"

@@ -1,12 +1,13 @@
 """Binding: a plan holds names, and here they meet a live model's tensors."""
 
+import sys
 from collections.abc import Iterable
 
 import torch
 from torch import nn
 
 from paramgroups.errors import PlanError, listing
-from paramgroups.indexing import Index, Row, named_parameters
+from paramgroups.indexing import Index, named_parameters
 
 Bound = dict[str, nn.Parameter]
 
@@ -18,15 +19,16 @@ def bind(index: Index, model: nn.Module) -> Bound:
 
     Raises:
         PlanError: The model has a trainable parameter that the plan does not know, shares no name with
-            the plan, or was planned with other shapes.
+            the plan, or was planned with other shapes or ties.
     """
     live = dict(named_parameters(model))
     _check_known(index, live)
     bound: Bound = {}
     for name, tensor in live.items():
         if name in index:
-            bound.setdefault(index[name].name, tensor)
-    _check_shapes(index, bound)
+            _check_tied(name, index[name].name, tensor, bound.setdefault(index[name].name, tensor))
+    if not _is_flat(model):
+        _check_shapes(index, bound)
     return bound
 
 
@@ -45,13 +47,22 @@ def _check_known(index: Index, live: Bound) -> None:
         )
 
 
+def _check_tied(name: str, canonical: str, tensor: nn.Parameter, known: nn.Parameter) -> None:
+    if known is not tensor:
+        raise PlanError(
+            f'"{name}" and "{canonical}" were one tensor when planned, and are two now. Tie them again, or '
+            "plan this model."
+        )
+
+
 def _check_shapes(index: Index, bound: Bound) -> None:
     for name, tensor in bound.items():
         planned, live = index[name].shape, tuple(tensor.shape)
-        if planned != live and not _is_local(index[name], live):
+        if planned != live:
             raise PlanError(f'"{name}" was planned with shape {planned} and has {live} now. Plan this model.')
 
 
-def _is_local(row: Row, live: tuple[int, ...]) -> bool:
-    """FSDP1 shows flat shards: fewer numbers, in one dimension."""
-    return len(live) == 1 and live[0] <= row.numel and row.ndim != 1
+def _is_flat(model: nn.Module) -> bool:
+    """Whether FSDP1 shows its shards, which have other shapes than the tensors that they are cut from."""
+    kind = getattr(sys.modules.get("torch.distributed.fsdp"), "FullyShardedDataParallel", None)
+    return kind is not None and any(isinstance(module, kind) for module in model.modules())

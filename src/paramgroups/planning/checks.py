@@ -7,14 +7,13 @@ from statistics import median
 from paramgroups.errors import Finding, listing
 from paramgroups.indexing import Row
 from paramgroups.planning.groups import Group
-from paramgroups.planning.idle import idle_rules
+from paramgroups.planning.idle import idle_rules, told
 from paramgroups.planning.numbers import decimal
 from paramgroups.planning.resolution import Resolution
 
 WIDE = 100
 BATCH_NORM = "_BatchNorm"
 SPARED = ("norm", "bias", "embedding")
-COUPLED = ("AdamW", "SGD", "Adam", "NAdam", "RAdam", "RMSprop", "Lion", "Muon", "Adagrad")
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,8 @@ def decay_on_spared(subject: Subject) -> Iterator[Finding]:
     for role in SPARED:
         names = tuple(row.name for row in decayed if row.role == role)
         if names:
-            message = f"Weight decay acts on {len(names):,} parameters of role {role}: {listing(names, 3)}."
+            count = f"{len(names):,} parameter{'s' * (len(names) != 1)}"
+            message = f"Weight decay acts on {count} of role {role}: {listing(names, 3)}."
             fix = f'Spare them: pg.rule(":{role}", weight_decay=0.0).'
             yield Finding("PG004", "advice", message, fix, names)
 
@@ -126,10 +126,9 @@ def idle(subject: Subject) -> Iterator[Finding]:
     """A rule that matches, and changes nothing."""
     for match in idle_rules(subject.resolution):
         rows = subject.resolution.index.rows
-        names = tuple(row.name for row, code in zip(rows, match.codes.tolist(), strict=True) if code)
-        message = f'Rule {match.number} "{match.rule.selector.written}" changes no value at any step.'
-        fix = "Take it out, or look whether a later rule undoes it."
-        yield Finding("PG008", "advice", message, fix, names)
+        names = tuple(rows[position].name for position in match.positions)
+        fix = "Take it out, or look whether another rule undoes it, or whether it acts before the end."
+        yield Finding("PG008", "advice", told(match), fix, names)
 
 
 CHECKS: tuple[Check, ...] = (

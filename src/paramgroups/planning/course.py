@@ -75,7 +75,9 @@ class Course:
         edges = sorted({start for start, _ in self.chain.pieces} | {start for start, _ in self.timings})
         end = self.horizon.ticks or max(edges) + UNENDING
         return [
-            found for start, stop in zip(edges, [*edges[1:], end], strict=True) for found in self._in(start, stop)
+            found
+            for start, stop in zip(edges, [*edges[1:], end], strict=True)
+            for found in self._in(start, stop)
         ]
 
     def _in(self, start: float, stop: float) -> list[tuple[float, Any]]:

@@ -1,12 +1,23 @@
 """What differs between two plans, parameter by parameter."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 from paramgroups.errors import listing
 from paramgroups.planning.numbers import decimal
 from paramgroups.planning.profile import Profile
 from paramgroups.planning.resolution import Resolution
+
+
+class Difference(NamedTuple):
+    """One value before and after."""
+
+    hyper: str
+    old: Any
+    new: Any
+    over_time: bool
 
 
 @dataclass(frozen=True)
@@ -18,7 +29,7 @@ class Change:
         old: Its value in the first plan, schedule left out.
         new: Its value in the second.
         over_time: Whether the values are equal at the start and differ later, by schedule or window.
-        names: The parameters.
+        names: The parameters; rows of one as `"embed.weight[10:20]"`.
     """
 
     hyper: str
@@ -67,28 +78,39 @@ def diff(old: Resolution, new: Resolution) -> Diff:
     )
 
 
-def _changes(old: Resolution, new: Resolution, names: list[str]) -> list[Change]:
-    pairs: dict[tuple[int, int], list[str]] = {}
+def _changes(old: Resolution, new: Resolution, names: list[str]) -> Iterator[Change]:
+    pairs: dict[tuple[int, int], tuple[Profile, Profile, list[str]]] = {}
     for name in names:
-        pair = int(old.numbers[old.index.position(name)]), int(new.numbers[new.index.position(name)])
-        pairs.setdefault(pair, []).append(name)
-    found: dict[tuple[str, Any, Any, bool], list[str]] = {}
-    for (one, other), members in pairs.items():
-        for change in _between(old.profiles[one], new.profiles[other]):
-            found.setdefault(change, []).extend(members)
-    return [Change(*change, tuple(members)) for change, members in found.items()]
+        for shown, one, other in _profiles(old, new, name):
+            pairs.setdefault((id(one), id(other)), (one, other, []))[2].append(shown)
+    found: dict[Difference, list[str]] = {}
+    for one, other, members in pairs.values():
+        for difference in _between(one, other):
+            found.setdefault(difference, []).extend(members)
+    return (Change(*difference, tuple(members)) for difference, members in found.items())
 
 
-def _between(old: Profile, new: Profile) -> list[tuple[str, Any, Any, bool]]:
-    before, after = old.values(), new.values()
-    found = []
+def _profiles(old: Resolution, new: Resolution, name: str) -> Iterator[tuple[str, Profile, Profile]]:
+    """The profiles of a parameter in both, and of its rows where one of both treats them unlike the rest."""
+    before, after = old.index.position(name), new.index.position(name)
+    whole = old.profile_at(before), new.profile_at(after)
+    yield name, *whole
+    parts = (*old.parts_at(before), *new.parts_at(after))
+    cuts = sorted({end for segment, _ in parts for end in (segment.start, segment.stop)})
+    for start, stop in pairwise(cuts):
+        pair = old.profile_at(before, start), new.profile_at(after, start)
+        if pair != whole:
+            yield f"{name}[{start}:{stop}]", *pair
+
+
+def _between(old: Profile, new: Profile) -> Iterator[Difference]:
+    before, after = ({**side.values(), "group": side.group} for side in (old, new))
     for name in dict.fromkeys([*before, *after]):
         first, second = before.get(name), after.get(name)
         if first != second:
-            found.append((name, first, second, False))
+            yield Difference(name, first, second, over_time=False)
         elif _over_time(old, name) != _over_time(new, name):
-            found.append((name, first, second, True))
-    return found
+            yield Difference(name, first, second, over_time=True)
 
 
 def _over_time(profile: Profile, name: str) -> Any:

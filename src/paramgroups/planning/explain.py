@@ -137,6 +137,7 @@ def explain(  # noqa: PLR0913  # one for each thing that is told
     profile: Profile,
     parts: Sequence[Part],
     horizon: Horizon,
+    *,
     group: str | None,
     tick: float | None = None,
 ) -> Explanation:

@@ -89,9 +89,7 @@ def groups_of(resolution: Resolution) -> tuple[Group, ...]:
     members = sorted(map(sorted, merged.values()))
     labelled = [(resolution.profile_at(first), resolution.index.rows[first]) for first, *_ in members]
     names = names_of(labelled, resolution.matches)
-    return tuple(
-        _group(name, positions, resolution) for name, positions in zip(names, members, strict=True)
-    )
+    return tuple(_group(name, positions, resolution) for name, positions in zip(names, members, strict=True))
 
 
 def _members(resolution: Resolution) -> Iterator[tuple[Profile, list[int]]]:

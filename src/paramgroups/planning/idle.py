@@ -1,5 +1,6 @@
 """Rules that match, and change no value at any tick."""
 
+from paramgroups.errors import ParamGroupsError
 from paramgroups.planning.matching import Match
 from paramgroups.planning.profile import Profile
 from paramgroups.planning.resolution import Resolution
@@ -14,9 +15,17 @@ def idle_rules(resolution: Resolution) -> list[Match]:
     ]
 
 
+def told(match: Match) -> str:
+    """That a rule is idle, in words."""
+    return f'Rule {match.number} "{match.rule.selector.written}" changes no value at any step.'
+
+
 def _differs(profile: Profile, place: int, resolution: Resolution) -> bool:
     if not profile.codes[place]:
         return False
     codes = (*profile.codes[:place], 0, *profile.codes[place + 1 :])
     trainable = bool(profile.trainable.links[0].value)
-    return resolution.profiler.profile(codes, trainable=trainable).key != profile.key
+    try:
+        return resolution.profiler.profile(codes, trainable=trainable).key != profile.key
+    except ParamGroupsError:  # what another rule scales is there only by this one
+        return True

@@ -42,9 +42,11 @@ def plan(  # noqa: PLR0913  # the words of the language
 
     Raises:
         NoMatchError: A rule matches nothing.
-        PlanError: A hyperparameter is read by nobody, a value leaves its domain, a window is empty.
+        PlanError: A hyperparameter is read by nobody, a value leaves its domain, a window is empty, the
+            model has no parameters.
         ScheduleError: A schedule does not fit the horizon.
-        ModelError: A statistic is asked of weights that are on `meta`.
+        ModelError: A statistic is asked of weights that are on `meta`, or the model cannot be indexed.
+        RuleError: The recipe is none.
 
     Example:
         >>> import paramgroups as pg
@@ -59,7 +61,9 @@ def plan(  # noqa: PLR0913  # the words of the language
         raise RuleError(f"pg.plan: {recipe!r} is no recipe. Give a pg.Recipe, or pg.load_recipe(path).")
     horizon = Horizon.of(steps, epochs, steps_per_epoch)
     if isinstance(model, Index):
-        return Plan(recipe, model, horizon, pins)
+        if depth is not None or example is not None:
+            raise PlanError("pg.plan: an index has its depths already. Give depth= or example= to pg.index.")
+        return Plan(recipe, model, horizon, pins or {})
     if not isinstance(model, nn.Module):
         raise PlanError(f"pg.plan: {type(model).__name__} is no model. Give a torch.nn.Module, or its index.")
     found = index(model, depth=depth, example=example)

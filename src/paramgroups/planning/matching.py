@@ -56,6 +56,11 @@ class Match:
         inside = any(start <= segment.start and segment.stop <= stop for start, stop in intervals)
         return code if inside else 0
 
+    @property
+    def positions(self) -> list[int]:
+        """Where the parameters of which it matches something stand in the index."""
+        return sorted([*np.flatnonzero(self.codes).tolist(), *self.parts])
+
     def __bool__(self) -> bool:
         return bool(self.parts) or bool(self.codes.any())
 

@@ -1,40 +1,42 @@
 """A recipe in which what functions found stands as data, so that it can be saved."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from functools import reduce
+from operator import or_
 
 from paramgroups.planning.matching import Match
 from paramgroups.planning.resolution import Resolution
+from paramgroups.planning.timing import Timing
 from paramgroups.rules import Assignment, Recipe, RowValue, Rule, Table
-from paramgroups.schedules import Horizon, Schedule, tabulate
-from paramgroups.select import Selector, parse
+from paramgroups.schedules import Schedule, function, tabulate
+from paramgroups.select import Selector, named, parse, rows
+
+Schedules = tuple[tuple[str, Schedule], ...]
 
 
 def pinned(recipe: Recipe, resolution: Resolution) -> Recipe:
     """The recipe with every function replaced by the table of its results.
 
-    A recipe without functions is returned as it is.
+    A recipe without functions is returned as it is. A function as a schedule whose clock begins at several
+    ticks stays a function: no one table has all its values.
     """
-    horizon = resolution.profiler.horizon
-    rules = [_pinned(match, resolution, horizon) for match in resolution.matches]
-    schedules = _tabulated(dict(recipe.schedules), horizon)
-    if tuple(rules) == recipe.rules and tuple(schedules.items()) == recipe.schedules:
+    rules = tuple(_pinned(match, resolution) for match in resolution.matches)
+    schedules = _tabulated(recipe.schedules, resolution)
+    if (rules, schedules) == (recipe.rules, recipe.schedules):
         return recipe
-    return recipe.with_parts(rules, schedules)
+    return recipe.with_parts(rules, dict(schedules))
 
 
-def _pinned(match: Match, resolution: Resolution, horizon: Horizon) -> Rule:
+def _pinned(match: Match, resolution: Resolution) -> Rule:
     rule = match.rule
-    names = [resolution.index.rows[position].name for position in (*match.codes.nonzero()[0], *match.parts)]
     return replace(
         rule,
-        selector=_named(names) if rule.selector.opaque else rule.selector,
+        selector=_found(match, resolution) if rule.selector.opaque else rule.selector,
         assignments=tuple(
             _table(one, place, match, resolution) for place, one in enumerate(rule.assignments)
         ),
-        schedules=tuple(_tabulated(dict(rule.schedules), horizon).items()),
+        schedules=_tabulated(rule.schedules, resolution),
     )
 
 
@@ -42,20 +44,43 @@ def _table(assignment: Assignment, place: int, match: Match, resolution: Resolut
     value = assignment.value
     if not (isinstance(value, RowValue) and value.opaque):
         return assignment
-    codes = {int(position): int(match.codes[position]) for position in match.codes.nonzero()[0]}
+    codes = {position: int(match.codes[position]) for position in match.codes.nonzero()[0].tolist()}
     codes |= {position: code for position, (_, code) in match.parts.items()}
     found = {
         resolution.index.rows[position].name: match.values[code - 1][place]
-        for position, code in codes.items()
+        for position, code in sorted(codes.items())
     }
     return assignment._replace(value=Table(value.label, tuple(found.items())))
 
 
-def _tabulated(schedules: Mapping[str, Schedule], horizon: Horizon) -> dict[str, Any]:
-    return {name: tabulate(schedule, horizon) for name, schedule in schedules.items()}
+def _tabulated(schedules: Schedules, resolution: Resolution) -> Schedules:
+    return tuple((name, _as_data(schedule, resolution)) for name, schedule in schedules)
 
 
-def _named(names: Sequence[str]) -> Selector:
-    """The selector of exactly these parameters."""
-    quoted = (".".join(json.dumps(part, ensure_ascii=False) for part in name.split(".")) for name in names)
-    return parse(" | ".join(quoted) or "~**")
+def _as_data(schedule: Schedule, resolution: Resolution) -> Schedule:
+    """The schedule without functions, over the horizon of its clock; unused, over that of the run."""
+    if not any(isinstance(shape, function) for shape in schedule.shapes):
+        return schedule
+    rests = {timing.rest for timing in _timings(resolution) if timing.schedule == schedule}
+    if len(rests) > 1:
+        return schedule
+    return tabulate(schedule, rests.pop() if rests else resolution.profiler.horizon)
+
+
+def _timings(resolution: Resolution) -> Iterator[Timing]:
+    for profile in resolution.all_profiles:
+        for course in profile.courses.values():
+            yield from (timing for _, timing in course.timings if timing is not None)
+
+
+def _found(match: Match, resolution: Resolution) -> Selector:
+    """The selector of exactly what was found."""
+    names = [row.name for row in resolution.index.rows]
+    whole = [names[position] for position in match.codes.nonzero()[0].tolist()]
+    parts = [
+        rows(named([names[position]]), start, stop)
+        for position, (intervals, _) in match.parts.items()
+        for start, stop in intervals
+    ]
+    found = [*([named(whole)] if whole else []), *parts]
+    return reduce(or_, found) if found else parse("~**")

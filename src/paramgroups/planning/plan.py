@@ -1,7 +1,9 @@
 """The plan: a recipe resolved against an index and a horizon."""
 
+import math
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import InitVar, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -9,53 +11,57 @@ from torch import nn
 
 from paramgroups.errors import Finding, PlanError
 from paramgroups.indexing import Index, Row
+from paramgroups.optim import is_number
 from paramgroups.planning.binding import bind
 from paramgroups.planning.checks import Subject, check
 from paramgroups.planning.diff import Diff, diff
 from paramgroups.planning.explain import Explanation, explain
 from paramgroups.planning.groups import Group, groups_of
+from paramgroups.planning.idle import idle_rules, told
 from paramgroups.planning.matching import Pins
 from paramgroups.planning.pinned import pinned
-from paramgroups.planning.resolution import resolve
-from paramgroups.planning.rows import PartRow, PlanRow, Snapshot
-from paramgroups.planning.table import aligned, table
+from paramgroups.planning.refusals import refuse
+from paramgroups.planning.resolution import Resolution, resolve
+from paramgroups.planning.rows import PartRow, PlanRow, Snapshot, position_of
+from paramgroups.planning.table import table, text
 from paramgroups.rules import Recipe
 from paramgroups.schedules import Horizon
 
 
+@dataclass(frozen=True, repr=False)
 class Plan:
     """A recipe resolved against an index and a horizon: complete, immutable, every value with its origin.
 
     It holds names and numbers, never tensors; `pg.build`, `param_groups` and `pg.Scheduler` bind it to
-    a live model. Made by `pg.plan`.
+    a live model. Made by `pg.plan`. It is like a mapping: `name in plan`, `plan[name]`, and iterating gives
+    the canonical names in the order of the model.
 
     Args:
-        recipe: What is wanted.
+        given: The recipe, as the user wrote it.
         index: The parameters.
         horizon: How long training is.
         pins: Statistics of the values, by statistic and name, for selectors that read them.
         model: The planned model, which binding takes unless it is given another. It is not kept alive.
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        index: Index,
-        horizon: Horizon,
-        pins: Pins | None = None,
-        model: nn.Module | None = None,
-    ) -> None:
-        self.index = index
-        self.horizon = horizon
-        self.pins = dict(pins or {})
-        self._given = recipe
-        self._resolution = resolve(recipe, index, horizon, self.pins)
-        self._model = None if model is None else weakref.ref(model)
+    given: Recipe
+    index: Index
+    horizon: Horizon
+    pins: Pins = field(default_factory=dict)
+    model: InitVar[nn.Module | None] = None
+    _resolution: Resolution = field(init=False, compare=False)
+    _model: "weakref.ref[nn.Module] | None" = field(init=False, compare=False)
+
+    def __post_init__(self, model: nn.Module | None) -> None:
+        resolution = resolve(self.given, self.index, self.horizon, self.pins)
+        refuse(resolution)
+        object.__setattr__(self, "_resolution", resolution)
+        object.__setattr__(self, "_model", None if model is None else weakref.ref(model))
 
     @cached_property
     def recipe(self) -> Recipe:
         """The recipe; what a user's functions found stands in it as tables, so that it can be saved."""
-        return pinned(self._given, self._resolution)
+        return pinned(self.given, self._resolution)
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
@@ -78,8 +84,15 @@ class Plan:
 
         Raises:
             ModelError: No parameter has this name or alias; the nearest is named.
+            PlanError: It is no name.
         """
-        return self._row(self.index.position(name))
+        return self._row(position_of(name, self.index))
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in self.index
+
+    def __iter__(self) -> Iterator[str]:
+        return (row.name for row in self.index)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -90,10 +103,9 @@ class Plan:
         Past the end the last values are held.
 
         Raises:
-            PlanError: The step is negative.
+            PlanError: The step is no number, or negative.
         """
-        if not step >= 0:
-            raise PlanError(f"plan.at({step!r}): steps count from 0.")
+        _check_step("at", step)
         values: dict[int, dict[str, Any]] = {}
 
         def row_at(position: int) -> PlanRow:
@@ -106,7 +118,7 @@ class Plan:
 
         Args:
             name: The parameter, by its name or an alias.
-            hyper: The hyperparameter, or `"trainable"`.
+            hyper: The hyperparameter, or `"trainable"`. Of a pair such as `"betas"` each value is a tuple.
 
         Returns:
             One value for each tick of the horizon.
@@ -117,10 +129,8 @@ class Plan:
         """
         if self.horizon.ticks is None:
             raise PlanError("plan.curve: training has no known end. Plan with steps= or epochs=.")
-        getattr(self[name], hyper)
-        profile = self._resolution.profile_at(self.index.position(name))
-        course = profile.trainable if hyper == "trainable" else profile.courses[hyper]
-        return [course.at(tick) for tick in range(self.horizon.ticks)]
+        profile = self._resolution.profile_at(position_of(name, self.index))
+        return [profile.value(hyper, tick) for tick in range(self.horizon.ticks)]
 
     def explain(self, name: str, step: float | None = None) -> Explanation:
         """Where each value of a parameter comes from, rule by rule and factor by factor.
@@ -131,13 +141,15 @@ class Plan:
 
         Raises:
             ModelError: There is no such parameter.
+            PlanError: The step is no number, or negative.
         """
-        position = self.index.position(name)
-        row = self.index.rows[position]
+        if step is not None:
+            _check_step("explain", step)
+        position = position_of(name, self.index)
+        row, found = self.index.rows[position], self._resolution
         group = self.group_of.get(row.name)
-        place = f"depth {row.depth} of {row.levels}" if row.levels > 1 else "no depth"
-        title = f"{row.role} {row.shape}, {place}, " + (f'group "{group.name}"' if group else "never trained")
-        return explain(row, self._resolution.profile_at(position), self.horizon, title, step)
+        parts, member = found.parts_at(position), None if group is None else group.name
+        return explain(row, found.profile_at(position), parts, self.horizon, group=member, tick=step)
 
     @cached_property
     def group_of(self) -> dict[str, Group]:
@@ -160,7 +172,8 @@ class Plan:
         for group in self.groups:
             names = [name for name in group.names if name in bound]
             params = [bound[name] for name in names]
-            dicts.append({"params": params, "name": group.name, "param_names": names} | group.settings())
+            settings = group.settings(names=bound)
+            dicts.append({"params": params, "name": group.name, "param_names": names} | settings)
         return [found for found in dicts if found["params"]]
 
     def live_model(self, model: nn.Module | None = None) -> nn.Module:
@@ -183,7 +196,13 @@ class Plan:
         return check(Subject(self._resolution, self.groups))
 
     def diff(self, other: "Plan") -> Diff:
-        """What differs from another plan, by parameter names; false when nothing does."""
+        """What differs from another plan, by parameter names; false when nothing does.
+
+        Raises:
+            PlanError: The other is no plan.
+        """
+        if not isinstance(other, Plan):
+            raise PlanError(f"plan.diff: {type(other).__name__} is no plan. Give what pg.plan made.")
         return diff(self._resolution, other._resolution)  # noqa: SLF001  # another plan
 
     def table(self) -> list[list[str]]:
@@ -191,27 +210,24 @@ class Plan:
         return table(self.groups, self.frozen, self.horizon)
 
     def __str__(self) -> str:
-        notes = [f"Rule {f.message.removeprefix('Rule ')}" for f in self.check() if f.code == "PG008"]
-        return "\n".join([self.title, aligned(self.table()), *notes])
+        idle = [told(match) for match in idle_rules(self._resolution)]
+        return "\n".join([self.title, text(self.table(), self.frozen), *idle])
 
     @property
     def title(self) -> str:
         """The plan in a line."""
-        count = f"{len(self.index):,} parameters in {len(self.groups):,} groups"
-        name = f'"{self._given.name}", ' if self._given.name else ""
-        return f"Plan {name}{count}, {self.horizon}"
+        parameters, groups = (
+            f"{count:,} {word}{'s' * (count != 1)}"
+            for count, word in ((len(self.index), "parameter"), (len(self.groups), "group"))
+        )
+        name = f'Plan "{self.given.name}", ' if self.given.name else "Plan of "
+        return f"{name}{parameters} in {groups}, {self.horizon}"
 
     def __repr__(self) -> str:
         return f"<{self.title}>"
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Plan):
-            return NotImplemented
-        same = (self._given, self.index, self.horizon) == (other._given, other.index, other.horizon)
-        return same and self.pins == other.pins
-
     def __hash__(self) -> int:
-        return hash((self.index, self.horizon))
+        return hash((self.given, self.horizon, len(self.index)))
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy knows no model: a weak reference cannot be saved."""
@@ -227,10 +243,15 @@ class Plan:
             values[number] = profile.values(tick)
         parts = tuple(
             PartRow(segment.start, segment.stop, own.values(tick))
-            for segment, own in self._resolution.segments.get(position, ())
+            for segment, own in self._resolution.parts_at(position)
         )
-        return PlanRow(self.index.rows[position], profile, values[number], parts)
+        return PlanRow(self.index.rows[position], values[number], parts, profile, tick)
 
     @cached_property
     def _base_values(self) -> dict[int, dict[str, Any]]:
         return {}
+
+
+def _check_step(asked: str, step: Any) -> None:
+    if not is_number(step) or not 0 <= step < math.inf:
+        raise PlanError(f"plan.{asked}: step {step!r} is none. Steps are numbers, and count from 0.")

@@ -7,8 +7,8 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from paramgroups.errors import PlanError
-from paramgroups.optim import OptimizerClass, is_number, optimizer_class
+from paramgroups.errors import PlanError, nearest
+from paramgroups.optim import OptimizerClass, is_number, optimizer_class, pack
 from paramgroups.planning.cascade import Chain, Link
 from paramgroups.planning.course import Course, timings
 from paramgroups.planning.matching import Match, place_of, told_with
@@ -50,6 +50,23 @@ class Profile:
     def frozen(self) -> bool:
         """Whether they are never trained."""
         return not any(trainable for _, trainable in self.trainable.pieces)
+
+    def value(self, name: str, tick: float) -> Any:
+        """One value at a tick; of a packed name such as `betas` a tuple.
+
+        Raises:
+            PlanError: There is no such hyperparameter.
+        """
+        if name in self.courses:
+            return self.courses[name].at(tick)
+        if name == "trainable":
+            return self.trainable.at(tick)
+        packed = pack({part: course.at(tick) for part, course in self.courses.items()})
+        if name not in packed:
+            raise PlanError(
+                f'{self.optimizer.name} reads no "{name}". {nearest(name, [*self.courses, *packed])}'
+            )
+        return packed[name]
 
     def values(self, tick: float | None = None) -> dict[str, Any]:
         """All values at a tick; without one those at the start of each clock, schedule left out."""

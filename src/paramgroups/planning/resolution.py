@@ -34,8 +34,12 @@ class Resolution:
     profiles: tuple[Profile, ...]
     segments: dict[int, tuple[tuple[Segment, Profile], ...]]
 
-    def profile_at(self, position: int) -> Profile:
-        """The profile of the parameter at a position of the index."""
+    def profile_at(self, position: int, row: int | None = None) -> Profile:
+        """The profile of the parameter at a position of the index, or of one row of it."""
+        if row is not None:
+            for segment, own in self.segments.get(position, ()):
+                if segment.start <= row < segment.stop:
+                    return own
         return self.profiles[int(self.numbers[position])]
 
     def parts_at(self, position: int) -> tuple[tuple[Segment, Profile], ...]:

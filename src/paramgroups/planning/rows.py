@@ -107,7 +107,7 @@ class Snapshot(Mapping[str, PlanRow]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """The parameter's values, or the default where there is none of this name."""
-        return self[name] if name in self else default
+        return self[name] if name in self else default  # noqa: SIM401  # this is `get`
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name in self._index

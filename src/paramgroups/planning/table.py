@@ -1,98 +1,148 @@
 """The plan as a table in plain text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from paramgroups.errors import listing
 from paramgroups.indexing import Row
-from paramgroups.optim import pack
+from paramgroups.optim import OptimizerClass, pack
 from paramgroups.planning.groups import Group
 from paramgroups.planning.numbers import decimal
 from paramgroups.planning.profile import Profile
 from paramgroups.schedules import Horizon
 
 FIRST = ("lr", "weight_decay")
-LONGEST = 48
+WORDS = ("group", "optimizer", "schedule", "trained")
+FROZEN = "(frozen)"
+LONGEST, SHORT = 40, 16
+DIGITS = (4, 6)
+Rows = list[list[str]]
 
 
-def table(groups: Sequence[Group], frozen: Sequence[Row], horizon: Horizon) -> list[list[str]]:
+def table(groups: Sequence[Group], frozen: Sequence[Row], horizon: Horizon) -> Rows:
     """The groups as rows of text, under a row of headings.
 
     A hyperparameter has a column if it is the rate or the decay, or differs between groups.
     """
-    columns = _columns(groups)
-    headings = ["group", "tensors", "numbers", *columns, "schedule", "trained"]
-    rows = [_row(group, columns, horizon) for group in groups]
+    settings = [_settings(group) for group in groups]
+    names = _columns(settings, [group.profile.optimizer for group in groups])
+    cells = [_cells([values.get(name) for values in settings]) for name in names]
+    rows = [
+        [*_size(group), *shown, _schedule(group), trained(group.profile, horizon)]
+        for group, *shown in zip(groups, *cells, strict=True)
+    ]
     if frozen:
         numbers = sum(row.numel for row in frozen)
-        rows.append(["(frozen)", f"{len(frozen):,}", f"{numbers:,}", *[""] * len(columns), "", "never"])
-    return [headings, *rows]
+        rows.append([FROZEN, f"{len(frozen):,}", f"{numbers:,}", *[""] * len(names), "", "never"])
+    return [["group", "tensors", "numbers", *names, "schedule", "trained"], *rows]
+
+
+def text(rows: Rows, frozen: Sequence[Row]) -> str:
+    """The table for a page: what all groups share, and what is long, is said below it once."""
+    kept, notes = _without_shared(rows)
+    kept, legend = _with_legend(kept)
+    if frozen:
+        notes.append(f"Never trained: {listing(row.name for row in frozen)}.")
+    return "\n".join([aligned(kept), *legend, *notes])
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Rows of text in columns: words to the left, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    words = {0, len(widths) - 1, len(widths) - 2}
     lines = (
         "  ".join(
-            cell.ljust(width) if place in words else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.ljust(width) if name in WORDS else cell.rjust(width)
+            for name, cell, width in zip(rows[0], row, widths, strict=True)
         )
         for row in rows
     )
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _columns(groups: Sequence[Group]) -> list[str]:
-    settings = [pack(_values(group.profile)) for group in groups]
+def _columns(settings: Sequence[dict[str, Any]], optimizers: Sequence[OptimizerClass]) -> list[str]:
     names = dict.fromkeys(name for values in settings for name in values)
-    differ = [name for name in names if len({str(values.get(name)) for values in settings}) > 1]
-    return [name for name in names if name in FIRST or name in differ]
+    return [name for name in names if name in FIRST or _tells(name, settings, optimizers)]
 
 
-def _values(profile: Profile) -> dict[str, Any]:
-    return {name: course.base for name, course in profile.courses.items()}
-
-
-def _row(group: Group, columns: Sequence[str], horizon: Horizon) -> list[str]:
-    values = pack(_values(group.profile))
-    shown = [_cell(values[name]) if name in values else "" for name in columns]
-    tensors = f"{len(group.names):,}" + (f" (+{len(group.segments)} of rows)" if group.segments else "")
-    return [
-        _short(group.name),
-        tensors,
-        f"{group.numel:,}",
-        *shown,
-        _schedule(group),
-        trained(group.profile, horizon),
+def _tells(name: str, settings: Sequence[dict[str, Any]], optimizers: Sequence[OptimizerClass]) -> bool:
+    """Whether groups that read it differ in it, or only some read it and are given what is no default."""
+    held = [
+        (values[name], pack(optimizer.defaults).get(name))
+        for values, optimizer in zip(settings, optimizers, strict=True)
+        if name in values
     ]
+    differs = len({value for value, _ in held}) > 1
+    given = any(value != default for value, default in held)
+    return differs or (len(held) < len(settings) and given)
 
 
-def _cell(value: Any) -> str:
-    return f"({', '.join(map(decimal, value))})" if isinstance(value, tuple) else decimal(value)
+def _settings(group: Group) -> dict[str, Any]:
+    courses = {name: course.base for name, course in group.courses.items()}
+    return {"optimizer": group.profile.optimizer.name} | pack(courses)
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+def _cells(values: Sequence[Any]) -> list[str]:
+    """A column's values, with as few digits as keep apart what differs."""
+    few, many = ([decimal(value, digits) for value in values] for digits in DIGITS)
+    shown = few if len(set(few)) == len(set(many)) else many
+    return ["" if value is None else cell for value, cell in zip(values, shown, strict=True)]
+
+
+def _size(group: Group) -> list[str]:
+    rows = f" (+{len(group.segments)} of rows)" if group.segments else ""
+    name = group.name if len(group.name) <= LONGEST else group.name[: LONGEST - 1] + "…"
+    return [name, f"{len(group.names):,}{rows}", f"{group.numel:,}"]
 
 
 def _schedule(group: Group) -> str:
-    found = {name: course.timings for name, course in group.courses.items()}
     words = {
-        name: " | ".join(repr(timing.schedule) for _, timing in timings if timing)
-        for name, timings in found.items()
+        name: " | ".join(dict.fromkeys(repr(timing.schedule) for _, timing in course.timings if timing))
+        for name, course in group.courses.items()
     }
-    shown = [text if name == "lr" else f"{name}: {text}" for name, text in words.items() if text]
-    return _short("; ".join(shown)) or "–"
+    shown = [found if name == "lr" else f"{name}: {found}" for name, found in words.items() if found]
+    return "; ".join(shown) or "–"
+
+
+def _without_shared(rows: Rows) -> tuple[Rows, list[str]]:
+    headings, *body = rows
+    live = [row for row in body if row[0] != FROZEN]
+    shared = {
+        place
+        for place, name in enumerate(headings)
+        if name in ("schedule", "trained") and len({row[place] for row in live}) <= 1
+    }
+    place = len(headings) - 2
+    told = [
+        f"Schedule of all: {live[0][place]}." for row in live[:1] if place in shared and row[place] != "–"
+    ]
+    return [[cell for place, cell in enumerate(row) if place not in shared] for row in rows], told
+
+
+def _with_legend(rows: Rows) -> tuple[Rows, list[str]]:
+    """Long schedules by a letter, which is explained below."""
+    if "schedule" not in rows[0]:
+        return rows, []
+    place = rows[0].index("schedule")
+    texts = dict.fromkeys(row[place] for row in rows[1:] if len(row[place]) > SHORT)
+    letters = {words: f"({number})" for number, words in enumerate(texts, 1)}
+    shown = [
+        [letters.get(cell, cell) if at == place else cell for at, cell in enumerate(row)] for row in rows
+    ]
+    return shown, [f"{letter} {words}" for words, letter in letters.items()]
 
 
 def trained(profile: Profile, horizon: Horizon) -> str:
     """When a profile's parameters are trained, in words."""
-    pieces = profile.trainable.pieces
-    if len(pieces) == 1:
-        return "always" if pieces[0][1] else "never"
-    ends = [*(start for start, _ in pieces[1:]), None]
-    spans = [(start, end) for (start, now), end in zip(pieces, ends, strict=True) if now]
+    spans = list(_spans(profile))
+    if spans == [(0, None)] or not spans:
+        return "always" if spans else "never"
     return f"{horizon.unit} " + ", ".join(_span(start, end) for start, end in spans)
+
+
+def _spans(profile: Profile) -> Iterator[tuple[float, float | None]]:
+    pieces = profile.trainable.pieces
+    ends = [*(start for start, _ in pieces[1:]), None]
+    return ((start, end) for (start, now), end in zip(pieces, ends, strict=True) if now)
 
 
 def _span(start: float, end: float | None) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 from paramgroups.errors import RuleError
 from paramgroups.indexing import Row
 from paramgroups.rules import RowValue, Rule, rule
-from paramgroups.rules.values import Data, checked_factor
+from paramgroups.rules.checks import factor
+from paramgroups.rules.values import Data
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class LayerDecay(RowValue):
     decay: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "decay", checked_factor("layer_decay", self.decay))
+        object.__setattr__(self, "decay", factor("layer_decay: decay", self.decay))
         if self.decay == 0:
             raise RuleError("layer_decay(0) would stop all but the top. Freeze by a rule: trainable=False.")
 
@@ -43,7 +44,15 @@ class LayerDecay(RowValue):
                 'Tell the depth: pg.plan(model, …, depth={"stem": 0, "blocks.0": 1, …}), or an example '
                 "input to trace, example=batch."
             )
-        return [self.decay ** (row.levels - 1 - row.depth) for row in rows]
+        return [self._factor(row.levels - 1 - row.depth) for row in rows]
+
+    def _factor(self, levels: int) -> float:
+        try:
+            return float(self.decay**levels)
+        except OverflowError:
+            raise RuleError(
+                f"{self.label} over {levels} levels is too large for a number. Write a decay below 1."
+            ) from None
 
     def to_data(self) -> Data:
         """Itself as plain data."""

@@ -1,6 +1,8 @@
 """Recipes from TOML files. Nothing that a file says is run."""
 
+import re
 import tomllib
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ from paramgroups.errors import FileError, ParamGroupsError
 from paramgroups.recipes.depth import LayerDecay, layer_decay
 from paramgroups.recipes.parts import backbone_head, by_magnitude, by_type, no_decay
 from paramgroups.rules import Makers, Recipe, read_recipe
+from paramgroups.schedules.checks import shown
 
 MAKERS = Makers(
     values={"layer_decay": LayerDecay},
@@ -20,9 +23,12 @@ MAKERS = Makers(
     },
 )
 LARGEST = 16 * 2**20
+PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
+# The parser's memory grows with the square of a key's parts, and no recipe has more than four.
+LONG_KEY = re.compile(rf"(?:^|[\[{{,])[ \t]*+{PART}(?:[ \t]*+\.[ \t]*+{PART}){{24}}", re.MULTILINE)
 
 
-def load_recipe(path: str | Path) -> Recipe:
+def load_recipe(path: str | PathLike[str]) -> Recipe:
     r"""Read a recipe from a TOML file.
 
     Args:
@@ -35,11 +41,16 @@ def load_recipe(path: str | Path) -> Recipe:
     Example:
         >>> import paramgroups as pg
         >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
         >>> text = pg.Recipe(optimizer="adamw", lr=3e-4, rules=[pg.recipes.layer_decay(0.75)]).to_toml()
-        >>> _ = Path("finetune.toml").write_text(text)
-        >>> pg.load_recipe("finetune.toml").to_toml() == 'name = "finetune"\n' + text
-        True
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "tune.toml")
+        ...     _ = path.write_text(text, encoding="utf-8")
+        ...     pg.load_recipe(path)
+        Recipe(optimizer='adamw', lr=0.0003, rules=[rule('**', lr_scale=LayerDecay(decay=0.75))], name='tune')
     """
+    if not isinstance(path, (str, PathLike)):
+        raise FileError(f"load_recipe({shown(path)}): give the path of a TOML file.")
     path = Path(path)
     data = _parsed(path, _text(path))
     try:
@@ -50,17 +61,26 @@ def load_recipe(path: str | Path) -> Recipe:
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > LARGEST:
-            raise FileError(f"{path} is larger than {LARGEST // 2**20} MiB, which no recipe is.")
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError, ValueError) as error:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+        text = content.decode("utf-8-sig")  # some editors begin a file with a byte order mark
+    except (OSError, ValueError) as error:
         raise FileError(f"{path} cannot be read: {error}") from error
+    if len(content) > LARGEST:
+        raise FileError(f"{path} is larger than {LARGEST // 2**20} MiB, which no recipe is.")
+    return text
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:
+    if found := LONG_KEY.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise FileError(f"{path}: the key at line {line} has more than 24 parts, which no recipe has.")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise FileError(f"{path} is not TOML: {error}") from error
-    except (RecursionError, ValueError) as error:
-        raise FileError(f"{path} cannot be parsed: {type(error).__name__}: {error}") from error
+        last = f"line {text.count(chr(10)) + 1}, the end"
+        raise FileError(f"{path} is not TOML: {error}".replace("end of document", last)) from error
+    except RecursionError:
+        raise FileError(f"{path} is nested too deep for a recipe. Write each rule under [[rules]].") from None
+    except ValueError as error:
+        raise FileError(f"{path} cannot be parsed: {error}") from error

@@ -1,7 +1,8 @@
 """Each group's rate over training, drawn from a plan; matplotlib is imported when a figure is made."""
 
 from collections.abc import Iterator, Sequence
-from math import nan
+from itertools import pairwise
+from math import isnan, nan
 from typing import TYPE_CHECKING, NamedTuple
 
 from paramgroups.errors import ParamGroupsError, PlanError
@@ -13,10 +14,14 @@ if TYPE_CHECKING:
 
 DPI = 130  # letters stay readable where the picture is shown at half its size
 # Viridis, without its pale end: told apart with any colour vision, and in print.
-DARKEST, PALEST = 0.0, 0.82
-LANE = 0.075  # of the height of the axes, for each group that is frozen at some time
-COLOUR_OF_WORDS = "#444444"
+DARKEST, PALEST = 0.0, 0.75
+# Of the height of the axes: for each group that is frozen at some time, and for all of them at most.
+LANE, MOST_FOR_LANES = 0.075, 0.5
+WORDS = "#444444"
+NEVER = "never trained"
 DEEPEST = 1e-4  # of the highest rate: a decay to almost nothing does not squeeze all else
+
+Colour = tuple[float, float, float, float]
 
 
 class MissingPackageError(ParamGroupsError):
@@ -47,7 +52,7 @@ def new_figure(width: int, height: int) -> "Figure":
         from matplotlib.figure import Figure  # noqa: PLC0415  # an extra: only pictures need it
     except ImportError as error:
         raise MissingPackageError(
-            f'A picture needs matplotlib, which cannot be imported: {error}.\n  pip install "paramgroups[plot]"'
+            f'A picture needs matplotlib: {error}.\n  Install it: pip install "paramgroups[plot]"'
         ) from error
     return Figure(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained", facecolor="white")
 
@@ -94,17 +99,20 @@ def draw_rates(axes: "Axes", plan: Plan) -> None:
         PlanError: The horizon has no end, or nothing is ever trained.
     """
     tracks = list(tracks_of(plan))
-    rates = [rate for track in tracks for rate in track.rates if rate == rate]  # noqa: PLR0124  # NaN is none
+    rates = [rate for track in tracks for rate in track.rates if not isnan(rate)]
     if not rates:
         raise PlanError("There is no rate to draw: nothing is trained at any step.")
-    lanes = [track for track in tracks if track.frozen]
+    lanes = [track.name for track in tracks if track.frozen]
+    lane = min(LANE, MOST_FOR_LANES / max(1, len(lanes)))
+    ticks = len(tracks[0].rates)
     for track, colour in zip(tracks, colours(len(tracks)), strict=True):
-        axes.plot(track.rates, label=track.name, color=colour, linewidth=2.2)
+        values = [*track.rates, track.rates[-1]]  # the last is held to the end of its tick
+        axes.step(range(ticks + 1), values, where="post", label=track.name, color=colour, linewidth=2.2)
         if track.frozen:
-            _draw_frozen(axes, track, colour, LANE * (lanes.index(track) + 0.5))
+            _draw_frozen(axes, track, colour, lane * (lanes.index(track.name) + 0.5))
     axes.set_yscale("log")
-    axes.set_ylim(*_limits(rates, LANE * len(lanes)))
-    axes.set_xlim(0, len(tracks[0].rates))
+    axes.set_ylim(*_limits(rates, lane * len(lanes)))
+    axes.set_xlim(0, ticks)
     axes.set_xlabel(plan.horizon.unit)
     axes.set_ylabel("learning rate")
     axes.spines[["top", "right"]].set_visible(False)
@@ -120,7 +128,7 @@ def tracks_of(plan: Plan) -> Iterator[Track]:
         raise PlanError("Rates over training: it has no known end. Plan with steps= or epochs=.")
     if plan.frozen:
         ticks = plan.horizon.ticks
-        yield Track("never trained", [nan] * ticks, [(0, ticks)])
+        yield Track(NEVER, [nan] * ticks, [(0, ticks)])
     for group in plan.groups:
         trainable = plan.curve(group.names[0], "trainable")
         rates = plan.curve(group.names[0])
@@ -128,7 +136,7 @@ def tracks_of(plan: Plan) -> Iterator[Track]:
         yield Track(group.name, shown, _spans(trainable))
 
 
-def colours(count: int) -> list[tuple[float, float, float, float]]:
+def colours(count: int) -> list[Colour]:
     """So many colours from dark to pale, for groups from the input to the output."""
     from matplotlib import colormaps  # noqa: PLC0415  # an extra: only pictures need it
 
@@ -139,17 +147,16 @@ def colours(count: int) -> list[tuple[float, float, float, float]]:
 def _spans(trainable: Sequence[bool]) -> list[tuple[int, int]]:
     """The spans of ticks that are not trainable."""
     edges = [0, *(t for t in range(1, len(trainable)) if trainable[t] != trainable[t - 1]), len(trainable)]
-    return [(start, end) for start, end in zip(edges, edges[1:], strict=False) if not trainable[start]]
+    return [(start, end) for start, end in pairwise(edges) if not trainable[start]]
 
 
-def _draw_frozen(axes: "Axes", track: Track, colour: object, height: float) -> None:
+def _draw_frozen(axes: "Axes", track: Track, colour: Colour, height: float) -> None:
     across = axes.get_xaxis_transform()
     for start, end in track.frozen:
         axes.hlines(height, start, end, colors=[colour], linewidth=6, alpha=0.5, transform=across)
-    start, end = track.frozen[0]
-    whole = end - start == len(track.rates)
-    place, side = ((start + end) / 2, "center") if whole else (end, "left")
-    axes.text(place, height, " frozen ", fontsize="small", color=COLOUR_OF_WORDS, ha=side, va="center", transform=across)
+    text = f" {track.name}" if track.name == NEVER else f" {track.name} frozen"
+    place = track.frozen[0][1], height
+    axes.text(*place, text, fontsize="small", color=WORDS, va="center", transform=across)
 
 
 def _limits(rates: Sequence[float], below: float) -> tuple[float, float]:

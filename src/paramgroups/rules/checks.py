@@ -115,4 +115,3 @@ def _number_hint(value: Any) -> str:
     if number is None or not is_finite(number):
         return "Write a number, such as 0.1."
     return f"Write it without quotes: {number!r} (YAML reads 1e-4 as text; 1.0e-4 is a number)."
-

@@ -1,5 +1,6 @@
 """A rule: which parameters, and what it sets or scales, perhaps within a window of training."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -136,14 +137,20 @@ def rule(  # noqa: PLR0913  # the words of the language
         >>> pg.rule(":norm | :bias", weight_decay=0.0)
         rule(':norm | :bias', weight_decay=0.0)
     """
-    options: dict[str, Any] = {"start": start, "until": until, "clock": clock, "group": group, "missing": missing}
+    options: dict[str, Any] = {
+        "start": start,
+        "until": until,
+        "clock": clock,
+        "group": group,
+        "missing": missing,
+    }
     made = Rule(
         selector=as_selector(selector),
         assignments=assignments(settings),
         schedules=tuple(checked_schedules(schedule, schedules).items()),
         **{key: OPTIONS[key](key, value) for key, value in options.items() if value is not None},
     )
-    if not (made.assignments or made.schedules or group or clock != "run"):
+    if not (made.assignments or made.schedules or made.group or made.clock != "run"):
         raise RuleError(
             f'rule("{made.selector.text}") says nothing: give a setting, such as lr_scale=0.1, '
             "a schedule or a group."
@@ -160,16 +167,17 @@ def assignments(settings: Mapping[str, Any]) -> tuple[Assignment, ...]:
     found: list[Assignment] = []
     for key, value in settings.items():
         found += _unpacked(key, value) if key in PACKED else [_assignment(key, value)]
-    keys = [one.key for one in found]
-    if twice := [key for key in keys if keys.count(key) > 1]:
-        raise RuleError(f"{twice[0]}= is given twice, alone and within a tuple: give it once.")
+    for key, count in Counter(one.key for one in found).items():
+        if count > 1:
+            raise RuleError(f"{key}= is given twice, alone and within a tuple: give it once.")
     return tuple(found)
 
 
 def _unpacked(key: str, value: Any) -> list[Assignment]:
     if not isinstance(value, (tuple, list)) or len(value) < 2:  # noqa: PLR2004  # one part has its own name
         raise RuleError(
-            f"{key}={shown(value)}: give a tuple, such as {key}=(0.9, 0.999), or one part: {PACKED[key]}1=0.9."
+            f"{key}={shown(value)}: give a tuple, such as {key}=(0.9, 0.999), "
+            f"or one part: {PACKED[key]}1=0.9."
         )
     return [_assignment(f"{PACKED[key]}{number}", part) for number, part in enumerate(value, 1)]
 
@@ -191,7 +199,9 @@ def _check_name(key: str, name: str, *, scales: bool) -> None:
     if not name:
         raise RuleError(f'"{key}" names no hyperparameter. Write one, such as lr=1e-4 or lr_scale=0.1.')
     if name in FILE_WORDS:
-        raise RuleError(f'{key}= is a word of recipe files, and no hyperparameter. Write rule("head", lr=1e-4).')
+        raise RuleError(
+            f'{key}= is a word of recipe files, and no hyperparameter. Write rule("head", lr=1e-4).'
+        )
     if scales and name in PACKED:
         raise RuleError(f"{key}: scale a part, such as {PACKED[name]}1{SCALE}=0.9.")
     if scales and name in OWN:

@@ -42,20 +42,16 @@ def _text(value: str) -> str:
 
 
 def _value(value: Any, where: str) -> str:
-    match value:
-        case None:
-            return _value(NONE, where)
+    match NONE if value is None else value:
         case bool():
             return "true" if value else "false"
         case str():
             return _text(value)
-        case int():
-            return str(value)
-        case float():
+        case int() | float():
             return repr(value)
         case list() | tuple():
             return f"[{', '.join(_value(item, where) for item in value)}]"
-        case dict():
-            pairs = (f"{_key(key)} = {_value(item, where)}" for key, item in value.items())
-            return f"{{ {', '.join(pairs)} }}" if value else "{}"
+        case dict() as table:
+            pairs = (f"{_key(key)} = {_value(item, where)}" for key, item in table.items())
+            return f"{{ {', '.join(pairs)} }}" if table else "{}"
     raise RuleError(f"{where}={shown(value)} is no data: a file holds numbers, text, switches and lists.")

@@ -20,7 +20,7 @@ EARLY = (
 class Clocks:
     """Counts updates beside ticks; where a tick is an update, more than ten apart are an error.
 
-    Each update that one tick follows mends a step of what they were apart, so that the updates which a
+    Each round of one update and one tick mends a step of what they were apart, so that the updates which a
     gradient scaler skips now and then do not add up over a long run.
 
     Args:
@@ -30,7 +30,8 @@ class Clocks:
     def __init__(self, horizon: Horizon) -> None:
         self._together = horizon.unit == "step" and horizon.ticks is not None
         self._ahead = 0
-        self._updates_since = 0
+        self._updates = 0  # of the present round
+        self._ticks = 0  # that followed them
         self._updated = False
 
     def tick(self, *, first: bool) -> None:
@@ -44,10 +45,8 @@ class Clocks:
         """
         if first and not self._updated:
             warnings.warn(EARLY, UserWarning, stacklevel=3)
+        self._ticks += 1
         self._ahead += 1
-        if self._updates_since == 1:
-            self._ahead -= (self._ahead > 0) - (self._ahead < 0)
-        self._updates_since = 0
         self._check()
 
     def update(self) -> None:
@@ -57,9 +56,16 @@ class Clocks:
             PlanError: The scheduler has lagged behind by more than ten.
         """
         self._updated = True
-        self._updates_since += 1
+        if self._ticks:
+            self._begin_round()
+        self._updates += 1
         self._ahead -= 1
         self._check()
+
+    def _begin_round(self) -> None:
+        if self._updates == self._ticks == 1:
+            self._ahead -= (self._ahead > 0) - (self._ahead < 0)
+        self._updates = self._ticks = 0
 
     def _check(self) -> None:
         if self._together and abs(self._ahead) > APART:

@@ -17,7 +17,7 @@ from paramgroups.run.choosing import chosen_groups
 from paramgroups.run.clocks import Clocks
 from paramgroups.run.edits import Edit, edited, edits_of, no_state, read_edits
 from paramgroups.run.freezing import Freezing
-from paramgroups.run.writing import Courses, moving, own_tensors, plain_rate, write, written_courses
+from paramgroups.run.writing import own_tensors, plain_rate, write, written_courses
 from paramgroups.select import Selector
 
 _DRIVERS: weakref.WeakKeyDictionary[Optimizer, "weakref.ref[Scheduler]"] = weakref.WeakKeyDictionary()
@@ -61,7 +61,7 @@ class Scheduler(LRScheduler):
         self.plan = plan
         self.edits: list[Edit] = []
         self._groups = adopted_groups(optimizer, plan, bound)
-        self._follow([written_courses(group) for group in self._groups])
+        self._courses = [written_courses(group) for group in self._groups]
         self._clocks = Clocks(plan.horizon)
         self._freezing = Freezing(plan, self._groups, optimizer, model, bound)
         self._tensors = own_tensors(optimizer)
@@ -90,7 +90,7 @@ class Scheduler(LRScheduler):
 
     def _update_lr(self, epoch: float | None = None) -> None:  # torch's SequentialLR calls it at a milestone
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch  # type: ignore[assignment]  # torch takes fractions too
-        self._write(self._moving if self._step_count > 1 else self._courses)
+        self._write()
 
     def get_lr(self) -> list[Any]:
         """The rate of each group at the present tick, as `step` writes it."""
@@ -127,18 +127,11 @@ class Scheduler(LRScheduler):
     def _edit(self, selector: str | Selector, settings: dict[str, Any]) -> None:
         names = chosen_groups(selector, self.plan, self._groups)
         edits = edits_of(settings, self.last_epoch, names)
-        self._follow(edited(edits, self._groups, self._courses))
+        self._courses = edited(edits, self._groups, self._courses)
         self.edits += edits
-        self._rewrite()
+        self._write()
 
-    def _follow(self, courses: list[Courses]) -> None:
-        self._courses = courses
-        self._moving = [moving(found) for found in courses]
-
-    def _rewrite(self) -> None:
-        self._write(self._courses)
-
-    def _write(self, courses: list[Courses]) -> None:
+    def _write(self) -> None:
         held = self.optimizer.param_groups
         if len(held) != len(self._groups):
             raise PlanError(
@@ -146,7 +139,7 @@ class Scheduler(LRScheduler):
                 "added or taken away since. Plan with all parameters, and freeze those whose time has not "
                 'come: pg.rule(…, trainable=False, until="20%").'
             )
-        for group, found, tensors in zip(held, courses, self._tensors, strict=True):
+        for group, found, tensors in zip(held, self._courses, self._tensors, strict=True):
             write(group, found, self.last_epoch, tensors)
         self._freezing.follow(self.last_epoch)
         self._last_lr = [plain_rate(group) for group in held]
@@ -171,10 +164,9 @@ class Scheduler(LRScheduler):
             tick, count = _checked_tick(state_dict["last_epoch"]), int(state_dict["_step_count"])
         except (KeyError, TypeError, ValueError, PlanError) as error:
             raise no_state(state_dict, error) from error
-        self.edits, courses = read_edits(state_dict, self._groups)
-        self._follow(courses)
+        self.edits, self._courses = read_edits(state_dict, self._groups)
         self.last_epoch, self._step_count = tick, count  # type: ignore[assignment]  # torch takes fractions too
-        self._rewrite()
+        self._write()
 
     def __repr__(self) -> str:
         unit = self.plan.horizon.unit
@@ -189,7 +181,7 @@ class Scheduler(LRScheduler):
     def _attach(self) -> None:
         _DRIVERS[self.optimizer] = weakref.ref(self)
         self.optimizer.register_step_post_hook(_for(self, Scheduler._count))
-        self.optimizer.register_load_state_dict_post_hook(_for(self, Scheduler._rewrite))
+        self.optimizer.register_load_state_dict_post_hook(_for(self, Scheduler._write))
 
     def _count(self) -> None:
         self._clocks.update()

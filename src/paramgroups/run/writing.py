@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from paramgroups.optim import pack, unpack
+from paramgroups.optim import pack
 from paramgroups.planning import Group
 from paramgroups.planning.course import Course
 
@@ -25,20 +25,6 @@ def written_courses(group: Group) -> Courses:
         for name, course in group.courses.items()
         if name not in SWITCHES or not (course.constant and course.base == defaults[name])
     }
-
-
-def moving(courses: Courses) -> Courses:
-    """Those that change in the course of training, with what torch keeps under one key beside them.
-
-    Only they are written at every tick: the rest stands where the first tick has put it.
-    """
-    packed = pack(courses)
-    changing = {key for key, found in packed.items() if not all(c.constant for c in _parts(found))}
-    return {name: course for name, course in unpack({key: packed[key] for key in changing}).items()}
-
-
-def _parts(found: Any) -> tuple[Course, ...]:
-    return found if isinstance(found, tuple) else (found,)
 
 
 def own_tensors(optimizer: Optimizer) -> list[Tensors]:

@@ -1,4 +1,4 @@
-"""`paramgroups demo`: runs the comparison, prints its table, and leaves table, picture and recipes in a folder."""
+"""`paramgroups demo`: compares, prints the table, and leaves table, picture and recipes in a folder."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from paramgroups.cli.demo.comparison import Asked, compare
-from paramgroups.cli.demo.data import load_digits
-from paramgroups.cli.demo.files import save
+from paramgroups.cli.demo.data import APART, load_digits
+from paramgroups.cli.demo.files import make_folder, save
 from paramgroups.cli.demo.packages import DemoError, needed
 from paramgroups.cli.demo.results import notes, rich_table
 from paramgroups.cli.demo.training import one_thread
@@ -29,9 +29,11 @@ def run_demo(*, out: Path, seeds: int, steps: int, labels: int, quiet: bool) -> 
         DemoError: scikit-learn or matplotlib is not installed, a number is out of its range, or the
             folder cannot be written.
     """
-    _check(seeds, steps)
+    asked, console = Asked(seeds, steps, labels), Console()
+    _check(asked)
     needed("matplotlib.figure")
-    digits, asked, console = load_digits(), Asked(seeds, steps, labels), Console()
+    digits = load_digits()
+    make_folder(out)
     with one_thread(), _progress(console, quiet=quiet) as progress:
         outcomes = compare(digits, asked, progress.track)
     console.print(rich_table(outcomes, asked))
@@ -40,12 +42,17 @@ def run_demo(*, out: Path, seeds: int, steps: int, labels: int, quiet: bool) -> 
     console.print(f"\nIn {out}: {', '.join(written)}", highlight=False)
 
 
-def _check(seeds: int, steps: int) -> None:
-    if seeds < 1:
-        raise DemoError(f"seeds={seeds}: each recipe is trained at least once.")
-    if steps < FEWEST_STEPS:
+def _check(asked: Asked) -> None:
+    if asked.seeds < 1:
+        raise DemoError(f"seeds={asked.seeds}: each recipe is trained at least once.")
+    if asked.steps < FEWEST_STEPS:
         raise DemoError(
-            f"steps={steps}: unfreezing by tenths of the training takes {FEWEST_STEPS} steps at least."
+            f"steps={asked.steps}: layers thaw at tenths of the training. Take {FEWEST_STEPS} at least."
+        )
+    if not 0 < asked.labels < APART:
+        raise DemoError(
+            f"labels={asked.labels}: {APART} images of each new digit serve to choose rates, some of them "
+            f"unlabelled. Take 1 to {APART - 1}."
         )
 
 

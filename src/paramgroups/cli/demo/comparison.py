@@ -1,4 +1,4 @@
-"""The comparison: a common rate is chosen for each recipe on images apart, then all are trained with equal seeds."""
+"""The comparison: each recipe gets a rate, chosen on images apart; then all are trained with equal seeds."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from paramgroups.cli.demo.packages import DemoError, needed
+from paramgroups.cli.demo.packages import needed
 
 OLD, NEW = range(5), range(5, 10)
 APART = 60  # images of each new digit that rates are chosen on; no result is measured on them
@@ -70,15 +70,7 @@ def task(images: Images, labels: int, seed: int) -> Task:
         images: The new digits.
         labels: How many of each digit are labelled.
         seed: Which draw.
-
-    Raises:
-        DemoError: No image would be left to test on.
     """
-    fewest = int(images.digits.bincount().min())
-    if not 0 < labels < fewest:
-        raise DemoError(
-            f"{labels} labels of each digit: there are {fewest} images of the rarest. Take 1 to {fewest - 1}."
-        )
     labelled, rest = _shared_out(images, labels, seed)
     return Task(images.at(labelled), images.at(rest))
 

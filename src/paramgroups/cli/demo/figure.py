@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from paramgroups.cli.demo.comparison import Asked, Outcome, spread
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH, HEIGHT = 1600, 900
+PANEL_LETTERS = 28
 # Okabe and Ito's colours, which any colour vision tells apart; the dashes do it in print.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#AA4499")
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (7, 1.5, 1, 1.5)))
@@ -22,8 +24,10 @@ DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (7, 1.5, 1, 1.5)))
 def draw(outcomes: Sequence[Outcome], asked: Asked, path: Path) -> None:
     """Write the picture."""
     figure = new_figure(WIDTH, HEIGHT)
-    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.25), wspace=0.02)
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1, 1.25), wspace=0.02).flat
+    left.suptitle(f"Digits 5 to 9, learned from {asked.labels} labels of each")
     draw_accuracy(left.subplots(), outcomes, asked)
+    right.suptitle("The learning rate of each group")
     panels = list(right.subplots(2, 2, sharex=True, sharey=True).flat)
     draw_all_rates(panels, outcomes)
     figure.savefig(path)
@@ -41,10 +45,10 @@ def draw_accuracy(axes: "Axes", outcomes: Sequence[Outcome], asked: Asked) -> No
         low, high = ([m + side * s for m, s in zip(means, spreads, strict=True)] for side in (-1, 1))
         axes.fill_between(at, low, high, color=colour, alpha=0.13, linewidth=0)
     axes.set(xlim=(0, asked.steps), ylim=(0, 100), xlabel="step", ylabel="test accuracy, %")
-    axes.set_title(f"Digits 5 to 9 from {asked.labels} labels of each\n{asked.seeds} seeds: mean ± standard deviation", loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#dddddd", linewidth=0.7)
-    axes.legend(loc="lower right", frameon=False, handlelength=3)
+    heading = f"after the last step, mean ± standard deviation of {asked.seeds} seeds"
+    axes.legend(loc="lower right", frameon=False, handlelength=3, title=heading, alignment="left")
 
 
 def draw_all_rates(panels: Sequence["Axes"], outcomes: Sequence[Outcome]) -> None:
@@ -53,11 +57,13 @@ def draw_all_rates(panels: Sequence["Axes"], outcomes: Sequence[Outcome]) -> Non
     for axes, outcome, colour in zip(panels, outcomes, COLOURS, strict=True):
         draw_rates(axes, outcome.plan)
         limits.append(axes.get_ylim())
-        axes.set_title(outcome.method.title, loc="left", color=colour, fontweight="bold", fontsize="medium")
+        title = fill(outcome.method.title, PANEL_LETTERS)
+        axes.set_title(title, loc="left", color=colour, fontweight="bold", fontsize="medium")
         _label_ends(axes)
-        axes.label_outer()
     lows, highs = zip(*limits, strict=True)
     panels[0].set_ylim(min(lows), max(highs))
+    for axes in panels:
+        axes.label_outer()
 
 
 def _label_ends(axes: "Axes") -> None:

@@ -1,7 +1,8 @@
 """What the demo leaves in its folder."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 
@@ -15,6 +16,16 @@ from paramgroups.cli.demo.results import as_data, markdown, notes, rich_table, t
 WIDTH = 100
 
 
+def make_folder(out: Path) -> None:
+    """Make the folder, before anything is computed for it.
+
+    Raises:
+        DemoError: It cannot be made.
+    """
+    with _writing(out):
+        (out / "recipes").mkdir(parents=True, exist_ok=True)
+
+
 def save(out: Path, outcomes: Sequence[Outcome], asked: Asked) -> list[str]:
     """Write tables, picture, recipes, plans and raw numbers.
 
@@ -25,14 +36,20 @@ def save(out: Path, outcomes: Sequence[Outcome], asked: Asked) -> list[str]:
         DemoError: The folder cannot be written.
     """
     texts = _texts(outcomes, asked)
-    try:
-        (out / "recipes").mkdir(parents=True, exist_ok=True)
+    make_folder(out)
+    with _writing(out):
         for name, text in texts.items():
             (out / name).write_text(text, encoding="utf-8")
         draw(outcomes, asked, out / "demo.png")
+    return ["demo.png", *texts]
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise DemoError(f"{out} cannot be written: {error}. Name another folder: --out FOLDER.") from error
-    return ["demo.png", *texts]
 
 
 def _texts(outcomes: Sequence[Outcome], asked: Asked) -> dict[str, str]:

@@ -52,6 +52,6 @@ METHODS = (
         "gradual",
         "differential, warmup, decay, unfreezing",
         HALVED + UNFROZEN,
-        warmup("10%").then(cosine(end=0.02)),
+        warmup("10%").then(cosine(end=0.05)),
     ),
 )

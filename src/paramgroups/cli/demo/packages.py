@@ -16,10 +16,11 @@ def needed(module: str) -> ModuleType:
     Raises:
         DemoError: The package is not installed.
     """
+    package = module.partition(".")[0]
     try:
         return import_module(module)
     except ImportError as error:
         raise DemoError(
-            f"The demo needs {module.split('.')[0]}, which cannot be imported: {error}.\n"
+            f"The demo needs {package}, which cannot be imported: {error}.\n"
             '  Install what it needs: pip install "paramgroups[demo]"'
         ) from error

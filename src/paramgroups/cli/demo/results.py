@@ -1,4 +1,4 @@
-"""The results as tables, sentences and plain data. Every word that ranks is computed from what was measured."""
+"""The results as tables, sentences and plain data. Every word that ranks is computed."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -69,9 +69,10 @@ def notes(outcomes: Sequence[Outcome]) -> str:
     rates = ", ".join(f"{rate:g}" for rate in RATES)
     first, second = sorted(outcomes, key=lambda outcome: -outcome.mean)[:2]
     return (
-        f"Rate: of the head, the best of {rates} for each recipe, tried with {len(CHOOSING_SEEDS)} other seeds "
-        "on images that no result is measured on. Trained: share of all numbers, mean over steps. For one seed "
-        "all recipes have the same weights, labels and order of images; differences are taken seed by seed.\n"
+        f"Rate: the head's, for each recipe the best of {rates} with {len(CHOOSING_SEEDS)} other seeds on "
+        "images that no result is measured on. Trained: share of the network's numbers, mean over steps. For "
+        "one seed all recipes have the same weights, labels and order of images, and are compared seed by "
+        "seed.\n"
         f'Highest mean: "{first.method.title}", {_points(first.less(second))} points above the next, '
         f'"{second.method.title}".'
     )

@@ -1,6 +1,6 @@
 """Pretraining on the old digits, and transfer to the new ones under a recipe."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import fmean
@@ -100,7 +100,7 @@ def fit(
     for batch in order:
         start = perf_counter()
         loss = cross_entropy(network(images.pixels[batch]), images.digits[batch])
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         scheduler.step()
         optimizer.zero_grad()
