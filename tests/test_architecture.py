@@ -21,6 +21,7 @@ LAYERS = [
     {"reporting"},
     {"integrations"},
     {"cli"},
+    {"__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 WITHOUT_TORCH = ("errors", "schedules", "journal")

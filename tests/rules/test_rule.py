@@ -49,7 +49,7 @@ def test_options() -> None:
 def test_the_schedule_is_the_rates() -> None:
     made = rule("head", schedule=cosine(), schedules={"weight_decay": linear()})
     assert dict(made.schedules) == {"lr": cosine(), "weight_decay": linear()}
-    assert made == rule("head", schedules={"weight_decay": linear(), "lr": cosine()}) or made.schedules
+    assert made == rule("head", schedules={"weight_decay": linear(), "lr": cosine()})
     assert made.options == {"schedule": cosine(), "schedules": {"weight_decay": linear()}}
 
 
@@ -94,7 +94,7 @@ BAD = [
     ({"lr_scale": 10**400}, "it must be finite"),
     ({"lr_scale": True}, "lr_scale=True is no number"),
     ({"foo": {}}, "foo={}: a setting is a number, text, a switch or a tuple of those"),
-    ({"foo": [1, {2}]}, "foo={2}: a setting is"),
+    ({"foo": [1, {2}]}, r"foo=\{2\}: a setting is"),
     ({"foo": (0.1, float("nan"))}, "foo=nan is out of its domain"),
     ({"betas": 0.9}, r"betas=0.9: give a tuple, such as betas=\(0.9, 0.999\), or one part: beta1=0.9"),
     ({"betas": ()}, r"betas=\(\): give a tuple"),
@@ -154,8 +154,9 @@ def test_what_has_no_meaning_is_refused(said: dict[str, Any], message: str) -> N
         ("soon", "='soon' is no length"),
         ("120%", "='120%' is more than all of training"),
         ([], r"=\[\] is no length"),
-        (10**400, "is not between 0 and"),
+        (10**400, r"=1000.*0 is not between 0 and"),
     ],
+    ids=["share", "whole float", "bool", "negative", "word", "too much", "list", "huge"],
 )
 def test_a_window_is_read_when_the_rule_is_written(option: str, given: Any, message: str) -> None:
     with pytest.raises(ScheduleError, match=option + message):
@@ -163,7 +164,7 @@ def test_a_window_is_read_when_the_rule_is_written(option: str, given: Any, mess
 
 
 def test_a_bad_selector_is_shown_with_a_caret() -> None:
-    with pytest.raises(SelectorError, match=r"a segment is missing.*\n  blocks\.\.norm\n {9}\^"):
+    with pytest.raises(SelectorError, match=r"a segment is missing.*\n  blocks\.\.norm\n {10}\^"):
         rule("blocks..norm", lr=1)
     with pytest.raises(SelectorError, match="A selector is text; found 3"):
         rule(3, lr=1)  # type: ignore[arg-type]  # the mistake
@@ -220,10 +221,10 @@ def test_a_rule_pastes_back_copies_and_pickles(made: Rule) -> None:
 
 def test_the_repr_reads_as_it_is_written() -> None:
     made = rule(
-        parse("head") & ":norm", lr_scale=10, until="20%", group="h", schedule=warmup("5%").then(cosine())
+        parse("head") | ":norm", lr_scale=10, until="20%", group="h", schedule=warmup("5%").then(cosine())
     )
     assert repr(made) == (
-        "rule('head & :norm', lr_scale=10.0, until='20%', group='h', schedule=warmup('5%').then(cosine()))"
+        "rule('head | :norm', lr_scale=10.0, until='20%', group='h', schedule=warmup('5%').then(cosine()))"
     )
     assert repr(rule("head", betas=(0.9, 0.95))) == "rule('head', beta1=0.9, beta2=0.95)"
 

@@ -62,7 +62,7 @@ def test_what_is_no_plan_is_an_error() -> None:
 def test_rows_are_an_error_with_an_optimizer_of_torch() -> None:
     model = nn.Sequential(nn.Embedding(10, 4), nn.Linear(4, 2))
     plan = pg.plan(model, pg.Recipe(optimizer="sgd", lr=0.1, rules=[pg.rule("0.weight[8:]", lr_scale=10)]))
-    with pytest.raises(PlanError, match='Rows 8 to 9 of "0.weight".*SGD steps whole tensors'):
+    with pytest.raises(PlanError, match=r'Rows 8 to 9 of "0.weight".*SGD steps whole tensors'):
         pg.build(plan)
 
 
@@ -82,13 +82,13 @@ def test_classes_of_one_name_are_several_optimizers(model: Net) -> None:
 
 
 def test_what_the_class_refuses_is_our_error(model: Net) -> None:
-    with pytest.raises(PlanError, match="LBFGS does not take the plan's groups: .*per-parameter options"):
+    with pytest.raises(PlanError, match=r"LBFGS does not take the plan's groups: .*per-parameter options"):
         pg.build(pg.plan(model, pg.Recipe(optimizer="lbfgs", lr=0.1, rules=RECIPE.rules)))
 
 
 @pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch has no Muon before 2.9")
 def test_muon_refuses_vectors(model: Net) -> None:
-    with pytest.raises(PlanError, match="Muon does not take the plan's groups: .*2D"):
+    with pytest.raises(PlanError, match=r"Muon does not take the plan's groups: .*2D"):
         pg.build(pg.plan(model, pg.Recipe(optimizer="muon", lr=0.1)))
 
 
@@ -125,7 +125,7 @@ class TestLateBinding:
         optimizer, _ = pg.build(plan, model=model)
         assert optimizer.param_groups[1]["params"][0] is model.head.weight
 
-    def test_a_model_that_is_gone_is_an_error(self, model: Net) -> None:
+    def test_a_model_that_is_gone_is_an_error(self) -> None:
         plan = pg.plan(net(), RECIPE)
         gc.collect()
         with pytest.raises(PlanError, match=r"no live model: it holds names. Give it one: model=…"):

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from paramgroups.errors import ModelError, nearest
-from paramgroups.indexing.pause import collector_paused
 from paramgroups.indexing.row import Row
 from paramgroups.indexing.spelling import Spelling, spelling
 

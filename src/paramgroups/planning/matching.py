@@ -139,8 +139,10 @@ def _column(assignment: Assignment, rows: Sequence[Row]) -> list[Any]:
         return [assignment.value] * len(rows)
     found = assignment.value.resolve(rows) if rows else []
     keys = [(type(value), value) for value in found]
+    first: dict[Any, Row] = {}
     try:
-        first = dict(zip(reversed(keys), reversed(rows), strict=True))
+        for key, row in zip(keys, rows, strict=True):
+            first.setdefault(key, row)
     except TypeError as error:
         raise PlanError(f"{assignment.value.label} gives what is no plain value: {error}.") from error
     plain = {key: _plain(assignment, key[1], row) for key, row in first.items()}
@@ -158,7 +160,8 @@ def profiles_of(trainable: Codes, matches: Sequence[Match]) -> tuple[Codes, Code
     """Number the parameters so that those whom the same rules give the same values have one number.
 
     Returns:
-        The number of each parameter, and for each number the position of its first parameter.
+        The number of each parameter, in the order in which they first come, and for each number the
+        position of its first parameter.
     """
     key = trainable.astype(np.int64)
     size = 2
@@ -170,7 +173,8 @@ def profiles_of(trainable: Codes, matches: Sequence[Match]) -> tuple[Codes, Code
         key = key * count + match.codes
         size *= count
     _, first, number = np.unique(key, return_index=True, return_inverse=True)
-    return number, first
+    order = np.argsort(first)
+    return np.argsort(order)[number], first[order]
 
 
 def segments_of(matches: Sequence[Match], index: Index) -> list[Segment]:

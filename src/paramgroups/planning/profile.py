@@ -11,7 +11,7 @@ from paramgroups.errors import PlanError, nearest
 from paramgroups.optim import OptimizerClass, is_number, optimizer_class, pack
 from paramgroups.planning.cascade import Chain, Link
 from paramgroups.planning.course import Course, timings
-from paramgroups.planning.matching import Match, place_of, told_with
+from paramgroups.planning.matching import Match, place_of
 from paramgroups.planning.timing import Timing
 from paramgroups.planning.voices import CLOCK, CLOCKS, SCHEDULE, links_of, window_of
 from paramgroups.rules import Recipe
@@ -113,7 +113,7 @@ class Profiler:
     def _resolve(self, codes: tuple[int, ...], *, trainable: bool) -> Profile:
         said = self._said(codes)
         named = Chain((_base(self.recipe.optimizer, "recipe"), *said.get("optimizer", ())))
-        optimizer = self._optimizer(named.links[-1])
+        optimizer = optimizer_class(named.links[-1].value)
         frozen = Chain((_base(trainable, "model"), *said.get("trainable", ())))
         thaws = _thaws(frozen)
         touched = {name.removeprefix(SCHEDULE).removeprefix(CLOCK) for name in said}
@@ -122,12 +122,6 @@ class Profiler:
         }
         groups = [m.rule.group for m, code in zip(self.matches, codes, strict=True) if code and m.rule.group]
         return Profile(optimizer, named, frozen, courses, groups[-1] if groups else None, codes)
-
-    def _optimizer(self, link: Link) -> OptimizerClass:
-        if not link.rule:
-            return optimizer_class(link.value)
-        with told_with(link.rule, self.recipe):
-            return optimizer_class(link.value)
 
     def _courses_of(
         self, optimizer: OptimizerClass, clocks: list[Link], thaws: tuple[int, ...]

@@ -23,7 +23,7 @@ class Resolution:
         matches: What each rule matches.
         profiler: Makes profiles of combinations of matches.
         numbers: For each parameter the place of its profile in `profiles`.
-        profiles: The distinct profiles, in no order.
+        profiles: The distinct profiles, in the order of the model.
         segments: The rows that rules treat unlike the rest of their tensor, by position.
     """
 

@@ -19,7 +19,7 @@ class UnknownNameError(PlanError, AttributeError):
     """A row has no such value."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PartRow:
     """Rows `start` to before `stop` of a tensor, and their values."""
 
@@ -28,7 +28,7 @@ class PartRow:
     values: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class PlanRow:
     """A parameter with all its values, such as `row.lr`, `row.weight_decay`, `row.trainable`, `row.name`.
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import isnan, nan
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from paramgroups.errors import ParamGroupsError, PlanError
 from paramgroups.planning import Plan
@@ -19,6 +19,7 @@ DARKEST, PALEST = 0.0, 0.75
 LANE, MOST_FOR_LANES = 0.075, 0.5
 WORDS = "#444444"
 NEVER = "never trained"
+MANY = 60  # ticks, from which on a smooth line shows no less than one of steps
 DEEPEST = 1e-4  # of the highest rate: a decay to almost nothing does not squeeze all else
 
 Colour = tuple[float, float, float, float]
@@ -105,9 +106,10 @@ def draw_rates(axes: "Axes", plan: Plan) -> None:
     lanes = [track.name for track in tracks if track.frozen]
     lane = min(LANE, MOST_FOR_LANES / max(1, len(lanes)))
     ticks = len(tracks[0].rates)
+    style: Literal["steps-post", "default"] = "steps-post" if ticks < MANY else "default"
     for track, colour in zip(tracks, colours(len(tracks)), strict=True):
         values = [*track.rates, track.rates[-1]]  # the last is held to the end of its tick
-        axes.step(range(ticks + 1), values, where="post", label=track.name, color=colour, linewidth=2.2)
+        axes.plot(values, label=track.name, color=colour, linewidth=2.2, drawstyle=style)
         if track.frozen:
             _draw_frozen(axes, track, colour, lane * (lanes.index(track.name) + 0.5))
     axes.set_yscale("log")

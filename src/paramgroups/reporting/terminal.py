@@ -13,17 +13,14 @@ from rich.text import Text
 from paramgroups.errors import Finding, listing
 from paramgroups.planning import Plan
 from paramgroups.planning.explain import Explanation
-from paramgroups.planning.groups import Group
 from paramgroups.planning.numbers import decimal
-from paramgroups.planning.table import aligned
+from paramgroups.planning.table import FROZEN, WORDS, aligned
 
 STYLES = {"error": "bold red", "warning": "yellow", "advice": "cyan"}
-SHARED = ("schedule", "trained")
-WORDS = ("group", "schedule", "trained")
-NEVER = "(frozen)"
+SHARED = {"schedule": "Schedule of all: {}.", "trained": "Trained: {}."}
+UNTOLD = ("–", "always")
 FOLDED = 16
-ALWAYS_SHOWN = ("lr", "weight_decay")
-Rows = Sequence[Sequence[str]]
+Rows = list[list[str]]
 
 
 def plan_text(plan: Plan, findings: Sequence[Finding], step: int | None = None) -> str:
@@ -34,17 +31,18 @@ def plan_text(plan: Plan, findings: Sequence[Finding], step: int | None = None) 
         findings: What its check found.
         step: The step whose values are shown; without one those of each clock's start, schedule left out.
     """
-    told = [title(plan, step), aligned(rows(plan, step)), *_frozen(plan)]
+    cells, notes = _without_shared(rows(plan, step))
+    told = [title(plan, step), aligned(cells), *notes, *_frozen(plan)]
     return "\n".join([*told, *(f"\n{finding}" for finding in findings)])
 
 
 def plan_view(plan: Plan, findings: Sequence[Finding], step: int | None, width: int) -> RenderableType:
     """A plan for a terminal of so many columns; what `plan_text` says."""
-    cells, shared = _without_shared(rows(plan, step))
-    notes = [Text(note, style="dim") for note in [*shared, *_frozen(plan)]]
+    cells, notes = _without_shared(rows(plan, step))
     heading = Text(title(plan, step), style="bold")
     body = _table(cells) if _least_width(cells) <= width else _blocks(cells)
-    return Lines(heading, body, *notes, *(part for finding in findings for part in ("", _finding(finding))))
+    quiet = [Text(note, style="dim") for note in [*notes, *_frozen(plan)]]
+    return Lines(heading, body, *quiet, *(part for finding in findings for part in ("", _finding(finding))))
 
 
 def explanation_view(explanation: Explanation) -> RenderableType:
@@ -67,42 +65,30 @@ def title(plan: Plan, step: int | None) -> str:
     return f"{plan.title}, at {plan.horizon.unit} {step:,}{share}"
 
 
-def rows(plan: Plan, step: int | None) -> list[list[str]]:
+def rows(plan: Plan, step: int | None) -> Rows:
     """The groups as rows of text under a row of headings: over all of training, or at a step.
 
     Raises:
         PlanError: The step is negative.
     """
+    headings, *body = plan.table()
     if step is None:
-        return plan.table()
+        return [headings, *body]
     plan.at(step)
-    settings = [_settings(group, step) for group in plan.groups]
-    columns = _columns(settings)
-    shown = [[_cell(found, name) for name in columns] for found in settings]
+    settings = [{"optimizer": group.profile.optimizer.name} | group.settings(step) for group in plan.groups]
+    columns = list(dict.fromkeys([*headings[3:-2], *_differing(settings)]))
+    cells = [[decimal(found[name]) if name in found else "" for name in columns] for found in settings]
     trained = [decimal(group.profile.trainable.at(step)) for group in plan.groups]
-    if plan.frozen:
-        shown.append([""] * len(columns))
-        trained.append("never")
-    body = zip(plan.table()[1:], shown, trained, strict=True)
-    headings = ["group", "tensors", "numbers", *columns, "schedule", "trained"]
-    return [headings, *([*row[:3], *cells, row[-2], word] for row, cells, word in body)]
+    live = [[*row[:3], *shown, row[-2], word] for row, shown, word in zip(body, cells, trained, strict=False)]
+    never = [[*row[:3], *[""] * len(columns), *row[-2:]] for row in body[len(live) :]]
+    return [[*headings[:3], *columns, *headings[-2:]], *live, *never]
 
 
-def _settings(group: Group, step: int) -> dict[str, Any]:
-    return {name: value for name, value in group.settings(step).items() if name != "rows"}
-
-
-def _columns(settings: Sequence[dict[str, Any]]) -> list[str]:
-    names = dict.fromkeys(name for values in settings for name in values)
-    differ = {name for name in names if len({repr(values.get(name)) for values in settings}) > 1}
-    return [name for name in names if name in ALWAYS_SHOWN or name in differ]
-
-
-def _cell(values: dict[str, Any], name: str) -> str:
-    if name not in values:
-        return ""
-    value = values[name]
-    return f"({', '.join(map(decimal, value))})" if isinstance(value, tuple) else decimal(value)
+def _differing(settings: Sequence[dict[str, Any]]) -> list[str]:
+    held: dict[str, set[str]] = {}
+    for name, value in (pair for found in settings for pair in found.items() if pair[0] != "rows"):
+        held.setdefault(name, set()).add(repr(value))
+    return [name for name, values in held.items() if len(values) > 1]
 
 
 def _frozen(plan: Plan) -> list[str]:
@@ -112,10 +98,10 @@ def _frozen(plan: Plan) -> list[str]:
 def _without_shared(rows: Rows) -> tuple[Rows, list[str]]:
     """The rows without the columns of words that say the same of all, and those in a sentence each."""
     headings, *body = rows
-    live = [row for row in body if row[0] != NEVER] or body
+    live = [row for row in body if row[0] != FROZEN] or body
     shared = [i for i, name in enumerate(headings) if name in SHARED and len({row[i] for row in live}) == 1]
     kept = [[cell for i, cell in enumerate(row) if i not in shared] for row in rows]
-    return kept, [f"{headings[i].capitalize()} of all: {live[0][i]}." for i in shared]
+    return kept, [SHARED[headings[i]].format(live[0][i]) for i in shared if live[0][i] not in UNTOLD]
 
 
 def _least_width(rows: Rows) -> int:
@@ -133,7 +119,7 @@ def _table(rows: Rows) -> Table:
         words = name in WORDS
         table.add_column(name, justify="left" if words else "right", no_wrap=not words, overflow="fold")
     for row in rows[1:]:
-        table.add_row(*map(Text, row), style="dim" if row[0] == NEVER else None)
+        table.add_row(*map(Text, row), style="dim" if row[0] == FROZEN else None)
     return table
 
 

@@ -108,11 +108,11 @@ class Recipe:
 
     def __repr__(self) -> str:
         schedules = dict(self.schedules)
+        options = {"schedule": schedules.pop("lr", None), "schedules": schedules or None}
+        options |= {"rules": list(self.rules) or None, "name": self.name}
         parts = {"optimizer": self.optimizer} | self.settings
-        parts |= {"schedule": schedules.pop("lr", None), "schedules": schedules or None}
-        parts |= {"rules": list(self.rules) or None, "name": self.name}
-        shown = (f"{key}={value!r}" for key, value in parts.items() if value is not None)
-        return f"Recipe({', '.join(shown)})"
+        parts |= {key: value for key, value in options.items() if value is not None}
+        return f"Recipe({', '.join(f'{key}={value!r}' for key, value in parts.items())})"
 
 
 def flat(rules: Any, depth: int = 0) -> Iterator[Rule]:

@@ -20,8 +20,9 @@ def chosen_groups(selector: str | Selector, plan: Plan, groups: Sequence[Group])
         SelectorError: It is no selector, or matches no trained parameter.
         PlanError: It matches a part of a group only.
     """
-    named = tuple(g.name for g in groups if selector in (g.name, g.profile.group))
-    given = any(selector == g.profile.group for g in groups)
+    text = selector if isinstance(selector, str) else ""
+    named = tuple(g.name for g in groups if text and text in (g.name, g.profile.group))
+    given = any(text and text == g.profile.group for g in groups)
     try:
         matched, touched = _touched(as_selector(selector), plan, groups)
     except SelectorError:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from paramgroups.errors import CheckpointError, ParamGroupsError, PlanError, listing, nearest
+from paramgroups.errors import CheckpointError, ParamGroupsError, PlanError, RuleError, listing, nearest
 from paramgroups.optim import domain_of, is_number
 from paramgroups.planning import Group
 from paramgroups.planning.cascade import Link
@@ -124,7 +124,7 @@ def read_edits(state: Mapping[str, Any], groups: Sequence[Group]) -> tuple[list[
     """
     try:
         edits = [_read(saved) for saved in state["edits"]]
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, RuleError) as error:
         raise no_state(state, error) from error
     known = {group.name for group in groups}
     if lacking := [name for edit in edits for name in edit.groups if name not in known]:

@@ -170,7 +170,8 @@ class Scheduler(LRScheduler):
 
     def __repr__(self) -> str:
         unit = self.plan.horizon.unit
-        edits = f", {len(self.edits)} edits" if self.edits else ""
+        count = len(self.edits)
+        edits = f", {count:,} edit{'s' * (count != 1)}" if count else ""
         return f"<Scheduler of {self.plan!r} at {unit} {self.last_epoch:,.15g}{edits}>"
 
     def __setstate__(self, state: dict[str, Any]) -> None:

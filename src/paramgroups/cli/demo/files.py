@@ -13,7 +13,7 @@ from paramgroups.cli.demo.figure import draw
 from paramgroups.cli.demo.packages import DemoError
 from paramgroups.cli.demo.results import as_data, markdown, notes, rich_table, title, winner
 
-WIDTH = 100
+WIDTH = 110
 
 
 def make_folder(out: Path) -> None:
