@@ -50,7 +50,7 @@ def test_an_unknown_value_is_told_with_the_nearest() -> None:
         UnknownNameError, match=re.escape('"head.weight" has no "weigth_decay". Nearest: "weight_decay".')
     ):
         _ = row.weigth_decay
-    with pytest.raises(UnknownNameError, match='Nearest: "beta1"'):
+    with pytest.raises(UnknownNameError, match='Nearest: "betas"'):
         row.origin("beta3")
     assert not hasattr(row, "lr_scale")
 
@@ -83,7 +83,8 @@ def test_a_plan_is_like_a_mapping() -> None:
 
 def test_a_tied_tensor_is_found_by_each_name_and_ruled_by_each() -> None:
     rules = [pg.rule("lm_head", lr_scale=0.5), pg.rule("embed", weight_decay=0.0)]
-    plan = pg.plan(Tied(), pg.Recipe(optimizer="adamw", lr=1.0, rules=rules), steps=5)
+    model = Tied()
+    plan = pg.plan(model, pg.Recipe(optimizer="adamw", lr=1.0, rules=rules), steps=5)
     assert plan["lm_head.weight"] == plan["embed.weight"]
     assert (plan["lm_head.weight"].lr, plan["lm_head.weight"].weight_decay) == (0.5, 0.0)
     assert plan.at(2)["lm_head.weight"].lr == plan.curve("lm_head.weight")[2] == 0.5

@@ -75,12 +75,21 @@ BAD_RULES = [
     ({"select": "head", "optimizer": "sdg"}, r'rules\[2\].optimizer: .* Nearest: "sgd"'),
     ({"select": "head", "trainable": 0}, r"rules\[2\].trainable: trainable=0"),
     ({"select": "head", "eps": date(2020, 1, 1)}, r"rules\[2\].eps: 2020-01-01 is a date, which is no sett"),
-    ({"select": "head", "lr": {}}, r"rules\[2\].lr: {} says not what it is. Known: layer_decay, table. Write"),
+    (
+        {"select": "head", "lr": {}},
+        r"rules\[2\].lr: {} says not what it is. Known: layer_decay, table. Write",
+    ),
     ({"select": "head", "lr": {"use": "none"}}, r"rules\[2\].lr: lr=None is no number"),
     ({"select": "head", "lr": {"use": "layerdecay"}}, r'rules\[2\].lr: use = .* Nearest: "layer_decay"'),
     ({"select": "head", "lr": {"use": 3}}, r"rules\[2\].lr: use = 3 is not known"),
-    ({"select": "head", "lr": {"use": "layer_decay"}}, r"missing a required argument: 'decay'. It takes: dec"),
-    ({"select": "head", "lr": DECAY | {"x": 1}}, r"rules\[2\].lr: use = \"layer_decay\": .* 'x'. It takes: d"),
+    (
+        {"select": "head", "lr": {"use": "layer_decay"}},
+        r"missing a required argument: 'decay'. It takes: dec",
+    ),
+    (
+        {"select": "head", "lr": DECAY | {"x": 1}},
+        r"rules\[2\].lr: use = \"layer_decay\": .* 'x'. It takes: d",
+    ),
     ({"select": "head", "lr": DECAY | {"decay": "x"}}, r"rules\[2\].lr: layer_decay: decay='x' is no number"),
     ({"select": "head", "lr": DECAY | {"self": 3}}, r"rules\[2\].lr: use = .*'self'"),
     ({"select": "head", "lr": [DECAY]}, r"rules\[2\].lr: .* is a table within a list or table"),
@@ -94,7 +103,10 @@ BAD_RULES = [
     ({"select": "head", "schedules": 3}, r"rules\[2\].schedules = 3: name the hyperparameters"),
     ({"use": "no_deca"}, r"rules\[2\]: use = 'no_deca' is not known. Nearest: \"no_decay\""),
     ({"use": []}, r"rules\[2\]: use = \[\] is not known. Known: backbone_head, by_magnitude"),
-    ({"use": "layer_decay"}, r"rules\[2\]: use = \"layer_decay\": missing .*'decay'. It takes: decay, select"),
+    (
+        {"use": "layer_decay"},
+        r"rules\[2\]: use = \"layer_decay\": missing .*'decay'. It takes: decay, select",
+    ),
     ({"use": "layer_decay", "decay": "x"}, r"rules\[2\]: layer_decay: decay='x' is no number"),
     ({"use": "layer_decay", "decay": 0.5, "select": 3}, r"rules\[2\]: A selector is text; found 3"),
     ({"use": "no_decay", "select": ":nrm"}, r'rules\[2\]: ":nrm" is no role. Nearest: "norm"'),
@@ -120,7 +132,10 @@ def test_what_is_no_rule_is_refused_where_it_stands(data: dict[str, Any], messag
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"weigth_decay": 0.1}, '^weigth_decay: no optimizer of this recipe reads it. Nearest: "weight_decay"'),
+        (
+            {"weigth_decay": 0.1},
+            '^weigth_decay: no optimizer of this recipe reads it. Nearest: "weight_decay"',
+        ),
         ({"start": 3}, "^start: no optimizer of this recipe reads it"),
         ({"self": 3}, "^self: no optimizer"),
         ({"selector": "a"}, "^selector: no optimizer"),
@@ -174,7 +189,14 @@ def test_deep_and_cyclic_data_are_refused() -> None:
                 read_recipe(BASE | place, MAKERS)
 
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.builds(pow, st.just(10), st.just(5000))
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.builds(pow, st.just(10), st.just(5000))
+)
 WORDS = st.sampled_from([*RECIPE_WORDS, *RULE_WORDS, *MAKERS.rules, "values", "label", "decay", "self"])
 LIKELY = st.sampled_from(["adamw", "head", "layer_decay", "table", "none", "10%", "thaw", "cosine", 0.5, 3])
 KEYS = WORDS | st.text(max_size=3)
@@ -185,7 +207,9 @@ NESTED = st.recursive(
 )
 MADE = st.sampled_from([*MAKERS.rules]).flatmap(
     lambda use: st.dictionaries(
-        st.sampled_from(["select", "decay", "backbone", "head", "settings", "bounds", "lr_scales", "statistic"]),
+        st.sampled_from(
+            ["select", "decay", "backbone", "head", "settings", "bounds", "lr_scales", "statistic"]
+        ),
         NESTED,
     ).map(lambda data: {"use": use, **data})
 )

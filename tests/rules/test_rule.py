@@ -39,7 +39,13 @@ def test_what_is_no_hyperparameter_is_known() -> None:
 
 def test_options() -> None:
     made = rule("stem", trainable=False, start=10, until="20%", clock="thaw", group="a", missing="ignore")
-    assert (made.start, made.until, made.clock, made.group, made.missing) == (10, "20%", "thaw", "a", "ignore")
+    assert (made.start, made.until, made.clock, made.group, made.missing) == (
+        10,
+        "20%",
+        "thaw",
+        "a",
+        "ignore",
+    )
     assert made.options == {
         "start": 10, "until": "20%", "clock": "thaw", "group": "a", "missing": "ignore"
     }  # fmt: skip
@@ -59,7 +65,9 @@ def test_zero_is_a_value(said: dict[str, Any]) -> None:
     assert {**made.settings, **made.options} == said
 
 
-@pytest.mark.parametrize("said", [{"group": "a"}, {"clock": "thaw"}, {"schedule": cosine()}, {"foreach": None}])
+@pytest.mark.parametrize(
+    "said", [{"group": "a"}, {"clock": "thaw"}, {"schedule": cosine()}, {"foreach": None}]
+)
 def test_what_says_something_without_a_number(said: dict[str, Any]) -> None:
     assert rule("head", **said)
 
@@ -123,7 +131,10 @@ BAD = [
     ({"lr": 1, "missing": []}, r"missing=\[\] is not known. Known: error, ignore"),
     ({"group": ""}, "group='': give a name, such as group=\"head\""),
     ({"group": 3}, "group=3: give a name"),
-    ({"schedule": lambda u: 1 - u}, r"The schedule of lr is <.*>, which is no schedule. Write schedules.funct"),
+    (
+        {"schedule": lambda u: 1 - u},
+        r"The schedule of lr is <.*>, which is no schedule. Write schedules.funct",
+    ),
     ({"schedule": "cosine"}, r"The schedule of lr is 'cosine', .* Write schedules.cosine\(\)"),
     ({"schedule": False}, "The schedule of lr is False"),
     ({"schedule": cosine}, r"Write schedules.cosine\(…\)"),

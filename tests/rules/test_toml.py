@@ -66,5 +66,7 @@ def test_half_a_character_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("value", [b"bytes", object(), len, {1}, 1j])
 def test_what_is_no_data_is_refused(value: Any) -> None:
-    with pytest.raises(RuleError, match=r"^key=.* is no data: a file holds numbers, text, switches and lists"):
+    with pytest.raises(
+        RuleError, match=r"^key=.* is no data: a file holds numbers, text, switches and lists"
+    ):
         dump({"key": {"within": [value]}})
