@@ -1,5 +1,7 @@
 """Random rules and recipes for `INDEX`."""
 
+from typing import Any
+
 import hypothesis.strategies as st
 
 import paramgroups as pg
@@ -9,6 +11,7 @@ STEPS = 12
 SELECTORS = [
     "**", ":bias", ":norm", "blocks", "blocks.0", "head", "stem", ":norm | :bias", "[ndim==2]",
     "lm_head.weight", "~head", "blocks - :norm", "old", "[depth>=8]",
+    "embed.weight[15:]", "head.bias | embed.weight[:17]", "**[1:3]", "~embed.weight[4:9]",
 ]  # fmt: skip
 SCHEDULES = st.sampled_from(
     [
@@ -38,16 +41,16 @@ VALUES = {
 def rules(draw: st.DrawFn) -> pg.Rule:
     """One rule: settings, a window, schedules, a clock, a freeze."""
     names = draw(st.lists(st.sampled_from(sorted(VALUES)), max_size=3, unique=True))
-    settings = {name: draw(VALUES[name]) for name in names}
+    settings: dict[str, Any] = {name: draw(VALUES[name]) for name in names}
     if draw(st.booleans()):
         settings["trainable"] = draw(st.booleans())
     schedules = draw(st.dictionaries(st.sampled_from(["lr", "weight_decay", "beta1"]), SCHEDULES, max_size=2))
     start, until = sorted(draw(st.lists(st.integers(0, STEPS), min_size=2, max_size=2, unique=True)))
     window = draw(st.sampled_from([{}, {"start": start}, {"until": until}, {"start": start, "until": until}]))
-    clock = draw(st.sampled_from(["run", "thaw"]))
     if not settings and not schedules:
         settings["lr_scale"] = 0.5
-    return pg.rule(draw(st.sampled_from(SELECTORS)), schedules=schedules, clock=clock, **window, **settings)
+    settings |= {**window, "clock": draw(st.sampled_from(["run", "thaw"]))}
+    return pg.rule(draw(st.sampled_from(SELECTORS)), schedules=schedules, **settings)
 
 
 @st.composite

@@ -2,11 +2,8 @@
 
 from textwrap import dedent
 
-import pytest
-
 import paramgroups as pg
-from paramgroups.planning import plan as planning
-from paramgroups.planning.resolution import resolve
+from paramgroups.indexing import Row
 from paramgroups.recipes import layer_decay, no_decay
 from paramgroups.schedules import constant, cosine, linear, warmup
 from tests.planning.models import planned
@@ -137,13 +134,15 @@ def test_a_value_from_a_function_of_the_row_names_it() -> None:
     )
 
 
-def test_explain_does_not_resolve_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = planned(pg.rule("head", lr_scale=2))
+def test_explain_asks_no_function_of_the_row_again() -> None:
+    asked: list[str] = []
 
-    def fail(*_: object) -> None:
-        raise AssertionError("resolved again")
+    def scale(row: Row) -> float:
+        asked.append(row.name)
+        return 0.5
 
-    monkeypatch.setattr(planning, "resolve", fail)
-    assert resolve is not fail
+    plan = planned(pg.rule("**", lr_scale=pg.per_parameter("half", scale)))
+    assert len(asked) == len(plan)
     for name in plan:
         assert plan.explain(name).chains["lr"]
+    assert len(asked) == len(plan)

@@ -86,7 +86,7 @@ def test_what_is_frozen_for_the_whole_run_is_in_no_group() -> None:
     assert [name for group in plan.groups for name in group.names] == [
         "stem.weight", "stem.bias", "head.weight", "head.bias",
     ]  # fmt: skip
-    assert [row.name for row in plan.frozen][0] == "embed.weight"
+    assert plan.frozen[0].name == "embed.weight"
     assert len(plan.frozen) == 8
 
 

@@ -20,15 +20,19 @@ CASES: dict[str, Case] = {
     "a hyperparameter nobody reads": (
         lambda: planned(pg.rule("head", weigth_decay=0.1), name="tune"),
         PlanError,
-        '"weigth_decay" is not read by AdamW, which steps what "head" matches. Nearest: "weight_decay".\n'
-        '  Rule 1 of recipe "tune".',
+        (
+            '"weigth_decay" is not read by AdamW, which steps what "head" matches. Nearest: "weight_decay".\n'
+            '  Rule 1 of recipe "tune".'
+        ),
     ),
     "a multiplier nobody reads": (
         lambda: planned(pg.rule("head", lr_mult=0.1)),
         PlanError,
-        '"lr_mult" is not read by AdamW, which steps what "head" matches. Known: amsgrad, beta1, beta2, '
-        "capturable, decoupled_weight_decay, differentiable, eps, foreach, fused, lr, maximize, "
-        "weight_decay.\n  Rule 1 of recipe.",
+        (
+            '"lr_mult" is not read by AdamW, which steps what "head" matches. Known: amsgrad, beta1, beta2, '
+            "capturable, decoupled_weight_decay, differentiable, eps, foreach, fused, lr, maximize, "
+            "weight_decay.\n  Rule 1 of recipe."
+        ),
     ),
     "a default nobody reads": (
         lambda: planned(momentum=0.9, name="tune"),
@@ -58,15 +62,20 @@ CASES: dict[str, Case] = {
     "a schedule that drives a value out of its domain": (
         lambda: planned(schedules={"beta1": linear(end=1.3)}, beta1=0.9),
         PlanError,
-        'At step 9 for "embed.weight": beta1=1.143 is out of its domain: it must be from 0 to below 1. '
-        "Change its schedule, or the factors of its rules.\n"
-        "  0.9 (recipe) × 1.27 (linear(end=1.3)).",
+        (
+            'At step 9 for "embed.weight": beta1=1.143 is out of its domain: it must be from 0 to below 1. '
+            "Change its schedule, or the factors of its rules.\n"
+            "  0.9 (recipe) × 1.27 (linear(end=1.3))."
+        ),
     ),
     "a factor that drives a value out of its domain, in a window": (
         lambda: planned(pg.rule("head", beta2_scale=1.5, start=3, until=5)),
         PlanError,
-        'At step 3 for "head.weight": beta2=1.4985 is out of its domain: it must be from 0 to below 1. '
-        'Change its schedule, or the factors of its rules.\n  0.999 (default of AdamW) × 1.5 (rule 1 "head").',
+        (
+            'At step 3 for "head.weight": beta2=1.4985 is out of its domain: it must be from 0 to below 1. '
+            "Change its schedule, or the factors of its rules.\n  0.999 (default of AdamW) × 1.5 "
+            '(rule 1 "head").'
+        ),
     ),
     "one bad step of a function": (
         lambda: planned(schedules={"beta1": function("spike", lambda u: 2.0 if u == 0.7 else 1.0)}),
@@ -76,8 +85,11 @@ CASES: dict[str, Case] = {
     "a window that ends where it starts": (
         lambda: planned(pg.rule("head", lr=0.1, start=3, until="30%"), name="tune"),
         PlanError,
-        "start=3, until='30%': the window from step 3 to before step 3 is empty. Let it end after it starts.\n"
-        '  Rule 1 of recipe "tune".',
+        (
+            "start=3, until='30%': the window from step 3 to before step 3 is empty. Let it end after "
+            "it starts.\n"
+            '  Rule 1 of recipe "tune".'
+        ),
     ),
     "a window that ends before it starts": (
         lambda: planned(pg.rule("head", lr=0.1, start=5, until=2)),
@@ -92,8 +104,11 @@ CASES: dict[str, Case] = {
     "a schedule of a run without an end": (
         lambda: planned(schedule=cosine(), steps=None),
         ScheduleError,
-        'The schedule of lr for "embed.weight": cosine needs to know how long it takes, and training has no '
-        "known end. Give steps=",
+        (
+            'The schedule of lr for "embed.weight": cosine needs to know how long it takes, and '
+            "training has no "
+            "known end. Give steps="
+        ),
     ),
     "a share for a warmup of a run without an end": (
         lambda: planned(schedule=warmup("5%"), steps=None),
@@ -110,8 +125,11 @@ CASES: dict[str, Case] = {
             pg.rule("stem", trainable=False, until=8, clock="thaw"), schedule=warmup(5).then(cosine())
         ),
         ScheduleError,
-        'The schedule of lr for "stem.weight": A schedule of 5 steps (warmup 5) is longer than the horizon '
-        "of 2 steps.",
+        (
+            'The schedule of lr for "stem.weight": A schedule of 5 steps (warmup 5) is longer than '
+            "the horizon "
+            "of 2 steps."
+        ),
     ),
     "a growing schedule without an end": (
         lambda: planned(schedules={"beta1": step(1.001, every=10)}, steps=None),
@@ -121,8 +139,11 @@ CASES: dict[str, Case] = {
     "an optimizer for rows": (
         lambda: planned(pg.rule("embed.weight[5:]", optimizer="sgd")),
         PlanError,
-        'optimizer= is for whole tensors, and "embed.weight[5:]" selects rows of "embed.weight": take the '
-        "rows off, or leave optimizer= out.\n  Rule 1 of recipe.",
+        (
+            'optimizer= is for whole tensors, and "embed.weight[5:]" selects rows of "embed.weight": '
+            "take the "
+            "rows off, or leave optimizer= out.\n  Rule 1 of recipe."
+        ),
     ),
     "a group of rows": (
         lambda: planned(pg.rule("embed.weight[5:]", group="new")),
@@ -195,9 +216,9 @@ CASES: dict[str, Case] = {
         "lr_scale=-1.0: a factor is at least 0.",
     ),
     "a function of the row that raises": (
-        lambda: planned(pg.rule("head", lr_scale=pg.per_parameter("odd", lambda row: row.nothing))),
+        lambda: planned(pg.rule("head", lr_scale=pg.per_parameter("odd", lambda row: 1 / (row.depth - 11)))),
         RuleError,
-        'per_parameter("odd") raised AttributeError for "head.weight"',
+        'per_parameter("odd") raised ZeroDivisionError for "head.weight"',
     ),
     "a model without parameters": (
         lambda: pg.plan(nn.ReLU(), pg.Recipe(optimizer="sgd", lr=1.0)),

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 
 import paramgroups as pg
-from paramgroups.schedules import Horizon
 from tests.planning import twin
 from tests.planning.models import INDEX
 from tests.planning.strategies import STEPS, recipes
@@ -13,18 +12,33 @@ from tests.planning.strategies import STEPS, recipes
 HYPERS = ["lr", "weight_decay", "beta1", "beta2", "eps"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(recipe=recipes(), data=st.data())
 def test_every_value_at_every_step_is_that_of_the_twin(recipe: pg.Recipe, data: st.DataObject) -> None:
     plan = pg.plan(INDEX, recipe, steps=STEPS)
-    horizon = Horizon.of(STEPS)
-    row = data.draw(st.sampled_from(INDEX.rows))
-    hyper = data.draw(st.sampled_from(HYPERS))
-    expected = [twin.value(recipe, row, horizon, plan, step, hyper) for step in range(STEPS)]
-    assert plan.curve(row.name, hyper) == pytest.approx(expected, rel=1e-12)
-    assert [plan.at(step)[row.name].values[hyper] for step in range(STEPS)] == plan.curve(row.name, hyper)
-    alive = [twin.trainable(recipe, row, horizon, plan, step) for step in range(STEPS)]
-    assert plan.curve(row.name, "trainable") == alive
+    name, hyper = data.draw(st.sampled_from(list(plan))), data.draw(st.sampled_from(HYPERS))
+    asked = twin.Asked(recipe, INDEX, STEPS, name)
+    expected = [twin.value(asked, step, hyper) for step in range(STEPS)]
+    assert plan.curve(name, hyper) == pytest.approx(expected, rel=1e-12)
+    assert [plan.at(step)[name].values[hyper] for step in range(STEPS)] == plan.curve(name, hyper)
+    assert plan.curve(name, "trainable") == [twin.trainable(asked, step) for step in range(STEPS)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(recipe=recipes(), data=st.data())
+def test_every_row_of_a_tensor_is_that_of_the_twin(recipe: pg.Recipe, data: st.DataObject) -> None:
+    plan = pg.plan(INDEX, recipe, steps=STEPS)
+    name, hyper = (
+        data.draw(st.sampled_from(["embed.weight", "head.bias"])),
+        data.draw(st.sampled_from(HYPERS)),
+    )
+    row = data.draw(st.integers(0, INDEX[name].shape[0] - 1))
+    step = data.draw(st.integers(0, STEPS - 1))
+    found = plan.at(step)[name]
+    values = next((part.values for part in found.parts if part.start <= row < part.stop), found.values)
+    asked = twin.Asked(recipe, INDEX, STEPS, name, row)
+    assert values[hyper] == pytest.approx(twin.value(asked, step, hyper), rel=1e-12)
+    assert values["trainable"] == twin.trainable(asked, step)
 
 
 @settings(max_examples=100, deadline=None)
@@ -32,7 +46,15 @@ def test_every_value_at_every_step_is_that_of_the_twin(recipe: pg.Recipe, data: 
 def test_groups_partition_what_is_ever_trained(recipe: pg.Recipe) -> None:
     plan = pg.plan(INDEX, recipe, steps=STEPS)
     grouped = [name for group in plan.groups for name in group.names]
-    trained = [row.name for row in INDEX if any(plan.curve(row.name, "trainable"))]
+    trained = [
+        name
+        for name, number in ((row.name, row.shape[0]) for row in INDEX)
+        if any(
+            twin.trainable(twin.Asked(recipe, INDEX, STEPS, name, row), step)
+            for row in range(number)
+            for step in range(STEPS)
+        )
+    ]
     assert sorted(grouped) == sorted(trained)
     assert len(set(grouped)) == len(grouped)
     assert {row.name for row in plan.frozen} == {row.name for row in INDEX} - set(trained)

@@ -1,58 +1,82 @@
-"""The slow twin of the cascade: one parameter, one step, one rule after another, by the words of the design."""
+"""The slow twin of the cascade: one parameter, one step, one rule after another."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import paramgroups as pg
 from paramgroups.indexing import Row
 from paramgroups.optim import optimizer_class
 from paramgroups.rules import RowValue
-from paramgroups.schedules import Horizon
+from paramgroups.schedules import Horizon, Schedule
 
 
-def said(rule: pg.Rule, row: Row, horizon: Horizon, plan: pg.Plan, step: int) -> bool:
-    """Whether a rule acts on a parameter at a step."""
+@dataclass(frozen=True)
+class Asked:
+    """A parameter, or one row of it, under a recipe."""
+
+    recipe: pg.Recipe
+    index: pg.Index
+    steps: int
+    name: str
+    row: int | None = None
+
+    @property
+    def parameter(self) -> Row:
+        return self.index[self.name]
+
+
+def acts(rule: pg.Rule, asked: Asked, step: int) -> bool:
+    """Whether a rule acts on a parameter, or a row of it, at a step."""
+    horizon, position = Horizon.of(asked.steps), asked.index.position(asked.name)
     start = 0 if rule.start is None else horizon.length(rule.start)
     until = float("inf") if rule.until is None else horizon.length(rule.until)
-    matched = row.name in rule.selector.select(plan.index).names
-    return matched and start <= step < until
+    found = rule.selector.select(asked.index)
+    inside = (
+        any(first <= asked.row < last for first, last in found.intervals(position))
+        if asked.row is not None
+        else False
+    )
+    return (inside or bool(found.whole[position])) and start <= step < until
 
 
-def trainable(recipe: pg.Recipe, row: Row, horizon: Horizon, plan: pg.Plan, step: int) -> bool:
-    """Whether a parameter is trained at a step."""
-    value = row.trainable
-    for rule in recipe.rules:
-        if said(rule, row, horizon, plan, step):
+def trainable(asked: Asked, step: int) -> bool:
+    """Whether it is trained at a step."""
+    value = asked.parameter.trainable
+    for rule in asked.recipe.rules:
+        if acts(rule, asked, step):
             value = rule.settings.get("trainable", value)
     return value
 
 
-def value(recipe: pg.Recipe, row: Row, horizon: Horizon, plan: pg.Plan, step: int, hyper: str) -> Any:
-    """The value of a hyperparameter of a parameter at a step."""
-    found = {**optimizer_class(recipe.optimizer).defaults, **recipe.settings}[hyper]
-    schedule, clock = dict(recipe.schedules).get(hyper), "run"
-    for rule in recipe.rules:
-        acts = said(rule, row, horizon, plan, step)
-        after_thaw = rule.clock == "thaw" and "trainable" in rule.settings
-        if acts:
-            for one in rule.assignments:
-                given = one.value.resolve([row])[0] if isinstance(one.value, RowValue) else one.value
-                if one.name == hyper:
-                    found = found * given if one.scales else given
-        outlives = after_thaw and any(
-            said(rule, row, horizon, plan, tick) for tick in range(horizon.ticks or 0)
-        )
-        if acts or outlives:
-            schedules = dict(rule.schedules)
-            if hyper in schedules:
-                schedule, clock = schedules[hyper], rule.clock
-            elif not schedules and rule.clock == "thaw":
+def timing(asked: Asked, step: int, hyper: str) -> tuple[Schedule | None, str]:
+    """The schedule of a hyperparameter at a step, and its clock."""
+    schedule, clock = dict(asked.recipe.schedules).get(hyper), "run"
+    for rule in asked.recipe.rules:
+        outlives = rule.clock == "thaw" and "trainable" in rule.settings
+        steps = range(asked.steps) if outlives else (step,)
+        if any(acts(rule, asked, other) for other in steps):
+            if hyper in dict(rule.schedules):
+                schedule, clock = dict(rule.schedules)[hyper], rule.clock
+            elif not rule.schedules and rule.clock == "thaw":
                 clock = "thaw"
+    return schedule, clock
+
+
+def value(asked: Asked, step: int, hyper: str) -> Any:
+    """The value of a hyperparameter at a step."""
+    found = {**optimizer_class(asked.recipe.optimizer).defaults, **asked.recipe.settings}[hyper]
+    for rule in asked.recipe.rules:
+        for one in rule.assignments:
+            if one.name == hyper and acts(rule, asked, step):
+                given = (
+                    one.value.resolve([asked.parameter])[0] if isinstance(one.value, RowValue) else one.value
+                )
+                found = found * given if one.scales else given
+    schedule, clock = timing(asked, step, hyper)
     if schedule is None:
         return found
-    ticks = range(horizon.ticks or 0)
-    alive = [trainable(recipe, row, horizon, plan, tick) for tick in ticks]
-    thaws = [tick for tick in ticks if alive[tick] and not (tick and alive[tick - 1])]
-    begun = [tick for tick in thaws if tick <= step] or thaws[:1]
-    began = (begun[-1] if clock == "thaw" else 0) if begun else 0
-    left = Horizon(horizon.ticks - began, horizon.ticks_per_epoch) if horizon.ticks else horizon
-    return found * schedule.over(left)(max(0, step - began))
+    alive = [False, *(trainable(asked, tick) for tick in range(asked.steps))]
+    thaws = [tick for tick in range(asked.steps) if alive[tick + 1] and not alive[tick]]
+    begun = [tick for tick in thaws if tick <= step] or thaws[:1] or [0]
+    began = begun[-1] if clock == "thaw" else 0
+    return found * schedule.over(Horizon(asked.steps - began))(max(0, step - began))

@@ -230,7 +230,7 @@ def test_long_texts_with_dots_are_no_long_keys(file: Path) -> None:
 def test_no_code_is_run(file: Path) -> None:
     for value in ('{ use = "os.system", command = "true" }', '{ use = "function", fn = "os.system" }'):
         for key in ("lr", "schedule"):
-            with pytest.raises(FileError, match="is not known|is no schedule"):
+            with pytest.raises(FileError, match=r"is not known|is no schedule"):
                 load(file, f'{BASE}[[rules]]\nselect = "head"\n{key} = {value}\n')
 
 

@@ -82,7 +82,11 @@ def test_what_is_no_backbone_and_head(given: Any, message: str) -> None:
 
 
 def test_by_type() -> None:
-    said = {"Conv2d": {"lr": 0.01}, nn.Linear: {"lr_scale": 2, "schedule": cosine()}, "a b": {"lr": 1}}
+    said: dict[Any, Any] = {
+        "Conv2d": {"lr": 0.01},
+        nn.Linear: {"lr_scale": 2, "schedule": cosine()},
+        "a b": {"lr": 1},
+    }
     assert by_type(said) == [
         rule("@Conv2d", lr=0.01),
         rule("@Linear", lr_scale=2, schedule=cosine()),
@@ -127,9 +131,9 @@ def test_by_magnitude() -> None:
         rule("[rms>=0.1][rms<0.5]", lr_scale=2, missing="ignore"),
         rule("[rms>=0.5]", lr_scale=0, missing="ignore"),
     ]
-    assert by_magnitude(np.array([0.1]), np.array([1, 2]), "absmax")[1] == rule(
-        "[absmax>=0.1]", lr_scale=2, missing="ignore"
-    )
+    bounds: Any = np.array([0.1])
+    factors: Any = np.array([1, 2])
+    assert by_magnitude(bounds, factors, "absmax")[1] == rule("[absmax>=0.1]", lr_scale=2, missing="ignore")
 
 
 def test_each_tensor_is_in_one_class_of_magnitude() -> None:

@@ -28,7 +28,7 @@ def tables(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Table]:
 
 DECAYS = st.builds(LayerDecay, st.floats(0.01, 1))
 FACTORS = st.floats(0, 1e6) | DECAYS | tables(st.floats(0, 1e6))
-SETTINGS = {
+SETTINGS: dict[str, st.SearchStrategy[Any]] = {
     "lr": RATES | tables(RATES),
     "lr_scale": FACTORS,
     "weight_decay": RATES,
@@ -39,7 +39,7 @@ SETTINGS = {
     "optimizer": st.sampled_from(["sgd", "adamw", "adafactor"]),
     "foreach": FREE | st.lists(FREE | st.tuples(FREE), max_size=2).map(tuple) | tables(FREE),
 }
-OPTIONS = {
+OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "start": LENGTHS,
     "until": LENGTHS,
     "clock": st.sampled_from(["run", "thaw"]),

@@ -47,7 +47,7 @@ def test_tables_with_use_are_values() -> None:
 def test_schedules() -> None:
     data = {"schedule": {"use": "cosine"}, "schedules": {"weight_decay": [{"use": "linear"}]}}
     found = read(**data, rules=[{"select": "head", **data}])
-    said = {"schedule": cosine(), "schedules": {"weight_decay": linear()}}
+    said: dict[str, Any] = {"schedule": cosine(), "schedules": {"weight_decay": linear()}}
     assert found == Recipe(optimizer="adamw", lr=1e-3, rules=[rule("head", **said)], **said)
 
 

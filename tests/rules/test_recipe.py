@@ -67,7 +67,7 @@ def test_deep_and_cyclic_lists_are_refused() -> None:
     cyclic: list[Any] = [A]
     cyclic.append(cyclic)
     for rules in (deep, cyclic):
-        with pytest.raises(RuleError, match="a list in a list, 9 deep. Give one list of rules"):
+        with pytest.raises(RuleError, match=r"a list in a list, 9 deep\. Give one list of rules"):
             Recipe(optimizer="sgd", lr=0.1, rules=rules)
 
 
@@ -115,7 +115,7 @@ def test_what_is_no_list_of_rules(rules: Any, message: str) -> None:
 )
 def test_what_has_no_meaning_is_refused(said: dict[str, Any], message: str) -> None:
     with pytest.raises(RuleError, match=message):
-        Recipe(**({"optimizer": "sgd", "lr": 0.1} | said))
+        Recipe(**dict[str, Any](optimizer="sgd", lr=0.1) | said)
 
 
 def test_a_class_of_torch_is_its_name() -> None:

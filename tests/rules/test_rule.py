@@ -69,7 +69,8 @@ def test_zero_is_a_value(said: dict[str, Any]) -> None:
     "said", [{"group": "a"}, {"clock": "thaw"}, {"schedule": cosine()}, {"foreach": None}]
 )
 def test_what_says_something_without_a_number(said: dict[str, Any]) -> None:
-    assert rule("head", **said)
+    made = rule("head", **said)
+    assert {**made.settings, **made.options} == said
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,7 @@ def test_numbers_of_numpy_become_pythons() -> None:
         lr_scale=np.int64(2),
         eps=(None, np.float64(1e-3)),
         trainable=np.bool_(False),
-        until=np.int64(3),
+        until=np.int64(3),  # type: ignore[arg-type]  # it counts as an int
     )
     found = [*made.settings.values(), made.settings["eps"][1], made.until]
     assert [type(value) for value in found] == [float, float, float, tuple, bool, float, int]

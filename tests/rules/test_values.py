@@ -48,7 +48,7 @@ def test_what_is_no_function_of_the_row(label: Any, fn: Any, message: str) -> No
 
 def test_a_function_is_no_data() -> None:
     with pytest.raises(RuleError, match=r'"mine"\) is a function, and a function is no data. Plan first'):
-        to_data(per_parameter("mine", math.sqrt))
+        to_data(per_parameter("mine", len))
 
 
 def test_a_table_gives_the_value_of_each_name(rows: list[Row]) -> None:

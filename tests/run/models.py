@@ -51,7 +51,7 @@ def loss_at(model: nn.Module, step: int) -> torch.Tensor:
 def update(model: nn.Module, optimizer: Optimizer, step: int, *, set_to_none: bool = True) -> None:
     """One update of the optimizer on the batch of a step."""
     optimizer.zero_grad(set_to_none=set_to_none)
-    loss_at(model, step).backward()  # type: ignore[no-untyped-call]  # torch's own
+    loss_at(model, step).backward()
     optimizer.step()
 
 

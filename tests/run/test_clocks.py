@@ -106,7 +106,7 @@ class TestInALoop:
     def test_accumulated_gradients_are_fine(self, model: Net) -> None:
         optimizer, scheduler = pg.build(pg.plan(model, RECIPE, steps=15))
         for step in range(60):
-            (loss_at(model, step) / 4).backward()  # type: ignore[no-untyped-call]  # torch's own
+            (loss_at(model, step) / 4).backward()
             if step % 4 == 3:
                 optimizer.step()
                 scheduler.step()

@@ -1,7 +1,6 @@
 """Stop anywhere, go on, and nothing is another."""
 
 import copy
-from itertools import permutations
 from typing import Any
 
 import pytest
@@ -54,33 +53,34 @@ def go_on(model: Net, optimizer: torch.optim.Optimizer, scheduler: pg.Scheduler,
     return seen
 
 
-def started(optimizer: str, seed: int = 0) -> Any:
+def started(optimizer: str, seed: int = 0) -> tuple[Net, torch.optim.Optimizer, pg.Scheduler]:
     model = net(seed)
     return model, *pg.build(pg.plan(model, recipe(optimizer), steps=STEPS))
 
 
-def saved(model: Net, optimizer: torch.optim.Optimizer, scheduler: pg.Scheduler) -> Any:
-    return copy.deepcopy([model.state_dict(), optimizer.state_dict(), scheduler.state_dict()])
+def saved(model: Net, optimizer: torch.optim.Optimizer, scheduler: pg.Scheduler) -> tuple[Any, ...]:
+    return copy.deepcopy((model.state_dict(), optimizer.state_dict(), scheduler.state_dict()))
 
 
 @pytest.mark.parametrize("optimizer", sorted(RECIPES))
-@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)], ids=["optimizer first", "scheduler first"])
 def test_a_run_that_stops_at_any_step_goes_on_bit_equal(optimizer: str, order: tuple[int, ...]) -> None:
     whole = started(optimizer)
-    rates, states = [], []
+    rates: list[Any] = []
+    states: list[Any] = []
     for step in range(STEPS):
         states.append(saved(*whole))
         rates += go_on(*whole, range(step, step + 1))
-    end = values(whole[0])
-    # Each order has a third of the steps, so that all of them together have every step twice.
-    for stop in range(order[0], STEPS, 3):
+    states.append(saved(*whole))
+    for stop in range(STEPS):
+        until = min(stop + 4, STEPS)
         parts = started(optimizer, seed=1)
         for place in order:
             parts[place].load_state_dict(states[stop][place])
         planned = [group["lr"] for group in parts[1].param_groups]
         assert planned == parts[2].get_last_lr() == states[stop][2]["_last_lr"]
-        assert go_on(*parts, range(stop, STEPS)) == rates[stop:]
-        assert same(end, values(parts[0]))
+        assert go_on(*parts, range(stop, until)) == rates[stop:until]
+        assert same(states[until][0], values(parts[0]))
 
 
 @pytest.mark.parametrize("when", ["optimizer first", "scheduler between", "scheduler first"])
@@ -116,8 +116,9 @@ def test_a_run_goes_back_to_an_earlier_state(model: Net) -> None:
     before = saved(model, optimizer, scheduler)
     train(model, optimizer, scheduler, range(4, 20))
     end = values(model)
-    for part, state in zip((model, optimizer, scheduler), before, strict=True):
-        part.load_state_dict(state)
+    model.load_state_dict(before[0])
+    optimizer.load_state_dict(before[1])
+    scheduler.load_state_dict(before[2])
     assert not model.stem[0].weight.requires_grad
     assert not model.train().stem[1].training
     train(model, optimizer, scheduler, range(4, 20))

@@ -19,7 +19,7 @@ def test_a_held_norm_keeps_its_statistics_whoever_calls_train() -> None:
     parent = nn.Sequential(norm)
     hold(norm)
     parent.train()(x)
-    assert torch.equal(norm.running_mean, torch.zeros(3))
+    assert not norm.state_dict()["running_mean"].any()
     assert norm.num_batches_tracked == 0
     release(norm, training=True)
     parent(x)
@@ -62,13 +62,6 @@ def test_the_state_dict_of_a_held_norm_is_as_ever() -> None:
     names = list(norm.state_dict())
     hold(norm)
     assert list(norm.state_dict()) == names
-
-
-def test_what_is_not_held_is_not_released() -> None:
-    norm, _ = norm_and_input()
-    norm.eval()
-    release(norm, training=True)
-    assert not norm.training
 
 
 class TestStatistics:

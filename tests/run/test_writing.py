@@ -41,7 +41,7 @@ def test_each_group_has_a_tensor_of_its_own_that_is_written_in_place(model: Net,
 
 def test_the_reported_rate_is_no_alias_of_the_groups(model: Net) -> None:
     optimizer, scheduler, tensors = with_tensor_rates(model, shared=True)
-    scheduler.get_last_lr()[0].fill_(7.0)
+    torch.as_tensor(scheduler.get_last_lr()[0]).fill_(7.0)
     assert tensors[0] == 0.1 * 0.1
     assert optimizer.param_groups[0]["lr"] is tensors[0]
 

@@ -122,15 +122,15 @@ def explain_command(  # noqa: PLR0913  # one parameter an option
 @app.command("demo", short_help="Four recipes compared on real images.")
 def demo_command(
     *,
-    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="How often each recipe is trained.")] = 5,
-    steps: Annotated[int, typer.Option(metavar="N", min=1, help="Updates in a training.")] = 300,
-    labels: Annotated[int, typer.Option(metavar="N", min=1, help="Labelled images of each new digit.")] = 10,
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="How often each recipe is trained.")] = 8,
+    steps: Annotated[int, typer.Option(metavar="N", min=10, help="Updates in a training.")] = 150,
+    labels: Annotated[int, typer.Option(metavar="N", min=1, help="Labelled images of each new digit.")] = 5,
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Where the table, the pictures and the recipe go.")
     ] = Path("runs/demo"),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> None:
-    """Train on real scans of digits under four recipes, and compare them: about a minute."""
+    """Train on real scans of digits under four recipes, and compare them: about half a minute."""
     with reported():
         from paramgroups.cli.demo.command import run_demo  # noqa: PLC0415  # it loads torch
 

@@ -62,7 +62,7 @@ class Teller:
             for name, course in courses.items()
             if name in ALWAYS or not _is_default(course)
         }
-        told |= {f"rows {s.start} to {s.stop - 1}": list(self.part(own, profile)) for s, own in parts}
+        told |= {f"rows {s.start:,} to {s.stop - 1:,}": list(self.part(own, profile)) for s, own in parts}
         told["trainable"] = list(self.chain(profile.trainable))
         defaults = pack({name: course.base for name, course in courses.items() if name not in told})
         shown = [f"{name} {decimal(value)}" for name, value in defaults.items() if value not in (None, False)]

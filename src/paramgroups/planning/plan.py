@@ -11,6 +11,7 @@ from torch import nn
 
 from paramgroups.errors import Finding, PlanError
 from paramgroups.indexing import Index, Row
+from paramgroups.indexing.pause import collector_paused
 from paramgroups.optim import is_number
 from paramgroups.planning.binding import bind
 from paramgroups.planning.checks import Subject, check
@@ -53,8 +54,9 @@ class Plan:
     _model: "weakref.ref[nn.Module] | None" = field(init=False, compare=False)
 
     def __post_init__(self, model: nn.Module | None) -> None:
-        resolution = resolve(self.given, self.index, self.horizon, self.pins)
-        refuse(resolution)
+        with collector_paused():
+            resolution = resolve(self.given, self.index, self.horizon, self.pins)
+            refuse(resolution)
         object.__setattr__(self, "_resolution", resolution)
         object.__setattr__(self, "_model", None if model is None else weakref.ref(model))
 
@@ -211,7 +213,7 @@ class Plan:
 
     def __str__(self) -> str:
         idle = [told(match) for match in idle_rules(self._resolution)]
-        return "\n".join([self.title, text(self.table(), self.frozen), *idle])
+        return "\n".join([self.title, text(self.table(), self.groups, self.frozen), *idle])
 
     @property
     def title(self) -> str:

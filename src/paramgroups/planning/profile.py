@@ -116,36 +116,43 @@ class Profiler:
         optimizer = optimizer_class(named.links[-1].value)
         frozen = Chain((_base(trainable, "model"), *said.get("trainable", ())))
         thaws = _thaws(frozen)
+        courses = self._untouched_courses(optimizer, said.get(CLOCKS, []), thaws)
         touched = {name.removeprefix(SCHEDULE).removeprefix(CLOCK) for name in said}
-        courses = self._courses_of(optimizer, said.get(CLOCKS, []), thaws) | {
-            name: self._course(name, optimizer, said, thaws) for name in optimizer.defaults if name in touched
+        courses = courses | {
+            name: self._touched(name, courses[name], said, thaws) for name in courses if name in touched
         }
         groups = [m.rule.group for m, code in zip(self.matches, codes, strict=True) if code and m.rule.group]
         return Profile(optimizer, named, frozen, courses, groups[-1] if groups else None, codes)
 
-    def _courses_of(
+    def _untouched_courses(
         self, optimizer: OptimizerClass, clocks: list[Link], thaws: tuple[int, ...]
     ) -> dict[str, Course]:
-        """The courses of all hyperparameters that no rule touches: profiles share them."""
+        """The courses of all hyperparameters as the recipe has them: profiles share what no rule touches."""
         key = optimizer.cls, tuple(clocks), thaws
         if key not in self._untouched:
-            self._untouched[key] = {
-                name: self._course(name, optimizer, {CLOCKS: clocks}, thaws) for name in optimizer.defaults
-            }
+            settings, schedules = self.recipe.settings, dict(self.recipe.schedules)
+            self._untouched[key] = {}
+            for name, default in optimizer.defaults.items():
+                link = _base(settings.get(name, default), "recipe")
+                if name not in settings:
+                    link = link._replace(origin=f"default of {optimizer.name}")
+                schedule = Chain((_base(schedules.get(name), "recipe"),))
+                self._untouched[key][name] = self._course(Chain((link,)), schedule, clocks, thaws)
         return self._untouched[key]
 
-    def _course(self, name: str, optimizer: OptimizerClass, said: Said, thaws: tuple[int, ...]) -> Course:
-        settings, schedules = self.recipe.settings, dict(self.recipe.schedules)
-        if name in settings:
-            base = _base(settings[name], "recipe")
-        else:
-            base = _base(optimizer.defaults[name], f"default of {optimizer.name}")
-        chain = Chain((base, *said.get(name, ())))
+    def _touched(self, name: str, course: Course, said: Said, thaws: tuple[int, ...]) -> Course:
+        """The course of a hyperparameter of which rules say something."""
+        chain = Chain((*course.chain.links, *said.get(name, ())))
         self._check_scales(name, chain)
-        schedule = Chain((_base(schedules.get(name), "recipe"), *said.get(SCHEDULE + name, ())))
-        clocks = sorted([*said.get(CLOCKS, ()), *said.get(CLOCK + name, ())], key=lambda link: link.rule)
+        if SCHEDULE + name not in said:
+            return Course(chain, course.schedules, course.timings, self.horizon)
+        schedules = Chain((*course.schedules.links, *said[SCHEDULE + name]))
+        clocks = sorted([*said.get(CLOCKS, ()), *said[CLOCK + name]], key=lambda link: link.rule)
+        return self._course(chain, schedules, clocks, thaws)
+
+    def _course(self, chain: Chain, schedules: Chain, clocks: list[Link], thaws: tuple[int, ...]) -> Course:
         clock = Chain((_base("run", "recipe"), *clocks))
-        return Course(chain, schedule, timings(schedule, clock, thaws, self._timing), self.horizon)
+        return Course(chain, schedules, timings(schedules, clock, thaws, self._timing), self.horizon)
 
     def _timing(self, schedule: Schedule, began: int) -> Timing:
         """All courses share one, since it remembers what was asked of it."""

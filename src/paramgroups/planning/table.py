@@ -6,7 +6,7 @@ from typing import Any
 from paramgroups.errors import listing
 from paramgroups.indexing import Row
 from paramgroups.optim import OptimizerClass, pack
-from paramgroups.planning.groups import Group
+from paramgroups.planning.groups import Group, RowSegment
 from paramgroups.planning.numbers import decimal
 from paramgroups.planning.profile import Profile
 from paramgroups.schedules import Horizon
@@ -37,13 +37,22 @@ def table(groups: Sequence[Group], frozen: Sequence[Row], horizon: Horizon) -> R
     return [["group", "tensors", "numbers", *names, "schedule", "trained"], *rows]
 
 
-def text(rows: Rows, frozen: Sequence[Row]) -> str:
+def text(rows: Rows, groups: Sequence[Group], frozen: Sequence[Row]) -> str:
     """The table for a page: what all groups share, and what is long, is said below it once."""
     kept, notes = _without_shared(rows)
     kept, legend = _with_legend(kept)
+    if parts := [_part(segment, group) for group in groups for segment in group.segments]:
+        notes.append(f"Rows of their own: {listing(parts)}.")
     if frozen:
         notes.append(f"Never trained: {listing(row.name for row in frozen)}.")
     return "\n".join([aligned(kept), *legend, *notes])
+
+
+def _part(segment: RowSegment, group: Group) -> str:
+    """Rows of a tensor, and the values in which they differ at the start."""
+    whole, own = group.profile.values(), segment.profile.values()
+    told = [f"{name} {decimal(value, DIGITS[0])}" for name, value in own.items() if value != whole[name]]
+    return f"{segment.name}[{segment.start}:{segment.stop}] ({', '.join(told) or 'over time'})"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

@@ -62,7 +62,7 @@ def backbone_head(backbone: float, head: float, select: str | Selector = ":head"
     return [rule(~chosen, lr=backbone), rule(chosen, lr=head, group="head")]
 
 
-def by_type(settings: Mapping[str | type, Mapping[str, Any]]) -> list[Rule]:
+def by_type(settings: Mapping[Any, Mapping[str, Any]]) -> list[Rule]:
     """Settings by the type of the module that holds the parameter.
 
     Args:
@@ -85,7 +85,7 @@ def by_type(settings: Mapping[str | type, Mapping[str, Any]]) -> list[Rule]:
     return [rule(module_type(name), **_said(name, values)) for name, values in settings.items()]
 
 
-def _said(name: str | type, values: Any) -> dict[str, Any]:
+def _said(name: Any, values: Any) -> dict[str, Any]:
     if not isinstance(values, Mapping) or not all(
         isinstance(key, str) and key != "selector" for key in values
     ):

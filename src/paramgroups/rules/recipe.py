@@ -108,7 +108,7 @@ class Recipe:
 
     def __repr__(self) -> str:
         schedules = dict(self.schedules)
-        options = {"schedule": schedules.pop("lr", None), "schedules": schedules or None}
+        options: dict[str, Any] = {"schedule": schedules.pop("lr", None), "schedules": schedules or None}
         options |= {"rules": list(self.rules) or None, "name": self.name}
         parts = {"optimizer": self.optimizer} | self.settings
         parts |= {key: value for key, value in options.items() if value is not None}

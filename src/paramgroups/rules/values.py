@@ -8,19 +8,7 @@ from typing import Any
 from paramgroups.errors import RuleError, listing
 from paramgroups.indexing import Row
 from paramgroups.optim import is_number
-from paramgroups.rules.checks import checked, checked_factor
 from paramgroups.schedules.checks import shown
-
-__all__ = [
-    "Data",
-    "PerParameter",
-    "RowValue",
-    "Table",
-    "checked",
-    "checked_factor",
-    "per_parameter",
-    "to_data",
-]
 
 Data = dict[str, Any]
 

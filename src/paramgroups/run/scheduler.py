@@ -17,7 +17,7 @@ from paramgroups.run.choosing import chosen_groups
 from paramgroups.run.clocks import Clocks
 from paramgroups.run.edits import Edit, edited, edits_of, no_state, read_edits
 from paramgroups.run.freezing import Freezing
-from paramgroups.run.writing import own_tensors, plain_rate, write, written_courses
+from paramgroups.run.writing import Courses, Writer, plain_rate, written_courses
 from paramgroups.select import Selector
 
 _DRIVERS: weakref.WeakKeyDictionary[Optimizer, "weakref.ref[Scheduler]"] = weakref.WeakKeyDictionary()
@@ -61,10 +61,12 @@ class Scheduler(LRScheduler):
         self.plan = plan
         self.edits: list[Edit] = []
         self._groups = adopted_groups(optimizer, plan, bound)
-        self._courses = [written_courses(group) for group in self._groups]
         self._clocks = Clocks(plan.horizon)
         self._freezing = Freezing(plan, self._groups, optimizer, model, bound)
-        self._tensors = own_tensors(optimizer)
+        self._writers = [
+            Writer(held, written_courses(group))
+            for held, group in zip(optimizer.param_groups, self._groups, strict=True)
+        ]
         for held, group in zip(optimizer.param_groups, self._groups, strict=True):
             held["initial_lr"] = group.lr
         super().__init__(optimizer)
@@ -94,7 +96,7 @@ class Scheduler(LRScheduler):
 
     def get_lr(self) -> list[Any]:
         """The rate of each group at the present tick, as `step` writes it."""
-        return [courses["lr"].at(self.last_epoch) for courses in self._courses]
+        return [writer.courses["lr"].at(self.last_epoch) for writer in self._writers]
 
     def scale(self, selector: str | Selector, factor: float) -> None:
         """Multiply the rate of some groups from now on, on top of their schedule.
@@ -127,9 +129,13 @@ class Scheduler(LRScheduler):
     def _edit(self, selector: str | Selector, settings: dict[str, Any]) -> None:
         names = chosen_groups(selector, self.plan, self._groups)
         edits = edits_of(settings, self.last_epoch, names)
-        self._courses = edited(edits, self._groups, self._courses)
+        self._follow(edited(edits, self._groups, [writer.courses for writer in self._writers]))
         self.edits += edits
         self._write()
+
+    def _follow(self, courses: list[Courses]) -> None:
+        for writer, found in zip(self._writers, courses, strict=True):
+            writer.follow(found)
 
     def _write(self) -> None:
         held = self.optimizer.param_groups
@@ -139,8 +145,8 @@ class Scheduler(LRScheduler):
                 "added or taken away since. Plan with all parameters, and freeze those whose time has not "
                 'come: pg.rule(…, trainable=False, until="20%").'
             )
-        for group, found, tensors in zip(held, self._courses, self._tensors, strict=True):
-            write(group, found, self.last_epoch, tensors)
+        for writer, group in zip(self._writers, held, strict=True):
+            writer.write(group, self.last_epoch)
         self._freezing.follow(self.last_epoch)
         self._last_lr = [plain_rate(group) for group in held]
 
@@ -164,7 +170,8 @@ class Scheduler(LRScheduler):
             tick, count = _checked_tick(state_dict["last_epoch"]), int(state_dict["_step_count"])
         except (KeyError, TypeError, ValueError, PlanError) as error:
             raise no_state(state_dict, error) from error
-        self.edits, self._courses = read_edits(state_dict, self._groups)
+        self.edits, courses = read_edits(state_dict, self._groups)
+        self._follow(courses)
         self.last_epoch, self._step_count = tick, count  # type: ignore[assignment]  # torch takes fractions too
         self._write()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from types import MethodType
+from typing import Any
 
 import torch
 from torch import nn
@@ -28,9 +29,8 @@ def is_held(module: nn.Module) -> bool:
 
 def release(module: nn.Module, *, training: bool) -> None:
     """Let a held module follow its parents again."""
-    if is_held(module):
-        del module.__dict__["train"]
-        module.train(training)
+    module.__dict__.pop("train", None)
+    module.train(training)
 
 
 class Statistics:
@@ -58,6 +58,12 @@ class Statistics:
             if any(id(tensor) in theirs for tensor in tensors)
         ]
         self._held: dict[nn.Module, bool] = {}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Modules that were pickled while they were held are held again."""
+        self.__dict__.update(state)
+        for module in self._held:
+            hold(module)
 
     def follow(self) -> None:
         """Hold what is frozen now, release what no longer is."""

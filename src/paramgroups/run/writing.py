@@ -1,16 +1,14 @@
 """Writing planned values into an optimizer's groups, the one place that hosts look at."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
-from torch.optim import Optimizer
 
-from paramgroups.optim import pack
+from paramgroups.optim import pack, unpack
 from paramgroups.planning import Group
 from paramgroups.planning.course import Course
 
-Tensors = dict[str, torch.Tensor]
 Courses = dict[str, Course]
 
 SWITCHES = ("foreach", "fused", "capturable", "differentiable")
@@ -27,33 +25,45 @@ def written_courses(group: Group) -> Courses:
     }
 
 
-def own_tensors(optimizer: Optimizer) -> list[Tensors]:
-    """Give each group tensors of its own where its settings are tensors: shared ones all would write.
+class Writer:
+    """Writes the values of a tick into one group of an optimizer.
 
-    Returns:
-        For each group the tensors by setting.
-    """
-    found = [
-        {name: value.clone() for name, value in group.items() if isinstance(value, torch.Tensor)}
-        for group in optimizer.param_groups
-    ]
-    for group, tensors in zip(optimizer.param_groups, found, strict=True):
-        group.update(tensors)
-    return found
-
-
-def write(group: dict[str, Any], courses: Courses, tick: float, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Write the values of a tick into a group.
+    Where a setting is a tensor, the group gets a tensor of its own: a shared one all groups would write. It
+    is written in place, for compiled code has kept it, and put back where loading a state took it away.
 
     Args:
-        group: The optimizer's group.
+        group: The group.
         courses: Its hyperparameters over time.
-        tick: The tick.
-        tensors: The group's own tensors: they are written in place, for compiled code has kept them, and
-            put back where loading a state took them away.
     """
-    for name, value in pack({name: course.at(tick) for name, course in courses.items()}).items():
-        group[name] = tensors[name].fill_(value) if name in tensors else value
+
+    def __init__(self, group: dict[str, Any], courses: Courses) -> None:
+        self._tensors = {
+            name: value.clone() for name, value in group.items() if isinstance(value, torch.Tensor)
+        }
+        group.update(self._tensors)
+        self.follow(courses)
+
+    def follow(self, courses: Courses) -> None:
+        """Write the values of these courses from now on."""
+        self.courses = courses
+        packed = pack(courses)
+        still = {name for name, found in packed.items() if _constant(found)} - self._tensors.keys()
+        self._still = pack({name: course.base for name, course in unpack(_only(packed, still)).items()})
+        self._moving = unpack(_only(packed, packed.keys() - still))
+
+    def write(self, group: dict[str, Any], tick: float) -> None:
+        """Write the values of a tick."""
+        group.update(self._still)
+        for name, value in pack({name: course.at(tick) for name, course in self._moving.items()}).items():
+            group[name] = self._tensors[name].fill_(value) if name in self._tensors else value
+
+
+def _constant(found: Course | tuple[Course, ...]) -> bool:
+    return all(course.constant for course in (found if isinstance(found, tuple) else (found,)))
+
+
+def _only(settings: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name in names}
 
 
 def plain_rate(group: Mapping[str, Any]) -> Any:
