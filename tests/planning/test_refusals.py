@@ -77,6 +77,11 @@ CASES: dict[str, Case] = {
             '(rule 1 "head").'
         ),
     ),
+    "a product too large for a number": (
+        lambda: planned(pg.rule("head", lr_scale=1e10), lr=1e308),
+        PlanError,
+        'At step 0 for "head.weight": lr=inf is out of its domain: it must be finite.',
+    ),
     "one bad step of a function": (
         lambda: planned(schedules={"beta1": function("spike", lambda u: 2.0 if u == 0.7 else 1.0)}),
         PlanError,

@@ -54,7 +54,7 @@ def test_backbone_and_head() -> None:
 def test_another_head() -> None:
     for select in ("stem | head", parse("stem | head")):
         assert backbone_head(0, 1, select) == [
-            rule("~(stem | head)", lr=0.0),
+            rule("~(stem | head)", lr=0.0, group="backbone"),
             rule("stem | head", lr=1.0, group="head"),
         ]
 
@@ -127,18 +127,19 @@ def test_what_is_no_settings_by_type(settings: Any, message: str) -> None:
 
 def test_by_magnitude() -> None:
     assert by_magnitude([0.1, 0.5], [1, 2, 0.0]) == [
-        rule("[rms<0.1]", lr_scale=1, missing="ignore"),
-        rule("[rms>=0.1][rms<0.5]", lr_scale=2, missing="ignore"),
-        rule("[rms>=0.5]", lr_scale=0, missing="ignore"),
+        rule("[ndim>=2][rms<0.1]", lr_scale=1, missing="ignore"),
+        rule("[ndim>=2][rms>=0.1][rms<0.5]", lr_scale=2, missing="ignore"),
+        rule("[ndim>=2][rms>=0.5]", lr_scale=0, missing="ignore"),
     ]
     bounds: Any = np.array([0.1])
     factors: Any = np.array([1, 2])
-    assert by_magnitude(bounds, factors, "absmax")[1] == rule("[absmax>=0.1]", lr_scale=2, missing="ignore")
+    largest = by_magnitude(bounds, factors, "absmax", ":conv")[1]
+    assert largest == rule(":conv[absmax>=0.1]", lr_scale=2, missing="ignore")
 
 
 def test_each_tensor_is_in_one_class_of_magnitude() -> None:
     model = nn.ParameterDict({str(k): nn.Parameter(torch.full((2,), k / 10)) for k in range(6)})
-    made = planned(model, by_magnitude([0.1, 0.35], [1, 2, 3]))
+    made = planned(model, by_magnitude([0.1, 0.35], [1, 2, 3], select="**"))
     assert [row.lr * 1e3 for row in made.rows] == pytest.approx([1, 2, 2, 2, 3, 3])
 
 

@@ -69,12 +69,19 @@ def _find(named: Named) -> Any:
     return known[named]
 
 
+def _take(optimizer: torch.optim.Optimizer, group: dict[str, Any]) -> None:
+    optimizer.param_groups.append(optimizer.defaults | group | {"params": list(group["params"])})
+
+
 @cache
 def _read(cls: Any) -> OptimizerClass:
-    """A class tells its defaults when it is made, so make one of a tensor that nobody trains."""
+    """A class tells its defaults when it is made, so make one of a tensor that nobody trains.
+
+    Torch's own `add_param_group` loads the compiler, which takes a second that a plan does not need.
+    """
     probe = torch.nn.Parameter(torch.zeros(1, 1))
     try:
-        made = cls([probe], lr=1e-3)
+        made = type(cls.__name__, (cls,), {"add_param_group": _take})([probe], lr=1e-3)
     except Exception as error:
         raise RuleError(
             f"optimizer={cls.__name__} cannot be made from parameters and lr alone: {error}. "

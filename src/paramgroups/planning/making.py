@@ -60,18 +60,26 @@ def plan(  # noqa: PLR0913  # the words of the language
     if not isinstance(recipe, Recipe):
         raise RuleError(f"pg.plan: {recipe!r} is no recipe. Give a pg.Recipe, or pg.load_recipe(path).")
     horizon = Horizon.of(steps, epochs, steps_per_epoch)
+    pins = _checked(pins or {})
     if isinstance(model, Index):
         if depth is not None or example is not None:
             raise PlanError("pg.plan: an index has its depths already. Give depth= or example= to pg.index.")
-        return Plan(recipe, model, horizon, pins or {})
+        return Plan(recipe, model, horizon, pins)
     if not isinstance(model, nn.Module):
         raise PlanError(f"pg.plan: {type(model).__name__} is no model. Give a torch.nn.Module, or its index.")
     found = index(model, depth=depth, example=example)
     return Plan(recipe, found, horizon, _pins(model, recipe, pins), model)
 
 
-def _pins(model: nn.Module, recipe: Recipe, pins: Pins | None) -> dict[str, Mapping[str, float]]:
+def _checked(pins: Pins) -> Pins:
+    if isinstance(pins, Mapping) and all(isinstance(found, Mapping) for found in pins.values()):
+        return {statistic: dict(found) for statistic, found in pins.items()}
+    raise PlanError(
+        f"pins={pins!r}: give what another plan read, `other.pins`: for each statistic the value of each name."
+    )
+
+
+def _pins(model: nn.Module, recipe: Recipe, pins: Pins) -> dict[str, Mapping[str, float]]:
     """What is pinned already, and what the selectors read besides."""
-    known = dict(pins or {})
-    wanted = {name for rule in recipe.rules for name in rule.selector.statistics} - set(known)
-    return known | (measure(model, sorted(wanted)) if wanted else {})
+    wanted = {name for rule in recipe.rules for name in rule.selector.statistics} - set(pins)
+    return dict(pins) | (measure(model, sorted(wanted)) if wanted else {})

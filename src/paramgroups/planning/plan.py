@@ -5,6 +5,7 @@ import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import InitVar, dataclass, field
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 from torch import nn
@@ -12,7 +13,6 @@ from torch import nn
 from paramgroups.errors import Finding, PlanError
 from paramgroups.indexing import Index, Row
 from paramgroups.indexing.pause import collector_paused
-from paramgroups.optim import is_number
 from paramgroups.planning.binding import bind
 from paramgroups.planning.checks import Subject, check
 from paramgroups.planning.diff import Diff, diff
@@ -23,7 +23,7 @@ from paramgroups.planning.matching import Pins
 from paramgroups.planning.pinned import pinned
 from paramgroups.planning.refusals import refuse
 from paramgroups.planning.resolution import Resolution, resolve
-from paramgroups.planning.rows import PartRow, PlanRow, Snapshot, position_of
+from paramgroups.planning.rows import PartRow, PlanRow, Snapshot, checked_name, position_of
 from paramgroups.planning.table import table, text
 from paramgroups.rules import Recipe
 from paramgroups.schedules import Horizon
@@ -132,6 +132,7 @@ class Plan:
         if self.horizon.ticks is None:
             raise PlanError("plan.curve: training has no known end. Plan with steps= or epochs=.")
         profile = self._resolution.profile_at(position_of(name, self.index))
+        hyper = checked_name(hyper)
         return [profile.value(hyper, tick) for tick in range(self.horizon.ticks)]
 
     def explain(self, name: str, step: float | None = None) -> Explanation:
@@ -255,5 +256,5 @@ class Plan:
 
 
 def _check_step(asked: str, step: Any) -> None:
-    if not is_number(step) or not 0 <= step < math.inf:
+    if not isinstance(step, Real) or isinstance(step, bool) or not 0 <= step < math.inf:
         raise PlanError(f"plan.{asked}: step {step!r} is none. Steps are numbers, and count from 0.")

@@ -13,7 +13,7 @@ from paramgroups.planning.cascade import Chain, Link
 from paramgroups.planning.course import Course, timings
 from paramgroups.planning.matching import Match, place_of
 from paramgroups.planning.timing import Timing
-from paramgroups.planning.voices import CLOCK, CLOCKS, SCHEDULE, links_of, window_of
+from paramgroups.planning.voices import CLOCK, CLOCKS, SCHEDULE, Window, links_of, window_of
 from paramgroups.rules import Recipe
 from paramgroups.schedules import Horizon, Schedule
 
@@ -96,6 +96,7 @@ class Profiler:
         self.windows = [window_of(match, recipe, horizon) for match in matches]
         self._made: dict[tuple[bool, tuple[int, ...]], Profile] = {}
         self._untouched: dict[Any, dict[str, Course]] = {}
+        self._linked: dict[tuple[int, int], list[tuple[str, Link]]] = {}
         self._timings: dict[tuple[Schedule, int], Timing] = {}
 
     def profile(self, codes: tuple[int, ...], *, trainable: bool) -> Profile:
@@ -174,9 +175,15 @@ class Profiler:
         end = self.horizon.ticks or math.inf
         for match, window, code in zip(self.matches, self.windows, codes, strict=True):
             if code and window[0] < end:
-                for name, link in links_of(match, window, code):
+                for name, link in self._links(match, window, code):
                     said.setdefault(name, []).append(link)
         return said
+
+    def _links(self, match: Match, window: Window, code: int) -> list[tuple[str, Link]]:
+        key = match.number, code
+        if key not in self._linked:
+            self._linked[key] = links_of(match, window, code)
+        return self._linked[key]
 
 
 def _base(value: Any, origin: str) -> Link:

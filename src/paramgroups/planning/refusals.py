@@ -1,5 +1,6 @@
 """What resolves and yet is refused: names that nobody reads, values out of their domain, rows of a group."""
 
+import math
 from typing import Any
 
 from paramgroups.errors import PlanError, ScheduleError, nearest
@@ -99,7 +100,8 @@ def _wrong(name: str, value: Any, default: Any) -> str:
         return f"{name}={value!r} is no switch. Write {name}=True or {name}=False."
     if is_number(value) and value not in domain_of(name):
         fix = "Change its schedule, or the factors of its rules."
-        return f"{name}={value:.6g} is out of its domain: it must be {domain_of(name)}. {fix}"
+        wanted = domain_of(name) if math.isfinite(value) else "finite"
+        return f"{name}={value:.6g} is out of its domain: it must be {wanted}. {fix}"
     return ""
 
 

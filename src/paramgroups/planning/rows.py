@@ -69,7 +69,7 @@ class PlanRow:
         Raises:
             PlanError: There is no such hyperparameter.
         """
-        getattr(self, hyper)
+        getattr(self, checked_name(hyper))
         first = f"{PACKED[hyper]}1" if hyper in PACKED else hyper
         if first not in self._values:
             return "model"
@@ -120,6 +120,17 @@ class Snapshot(Mapping[str, PlanRow]):
 
     def __repr__(self) -> str:
         return f"<values of {len(self):,} parameters>"
+
+
+def checked_name(hyper: str) -> str:
+    """The name of a hyperparameter.
+
+    Raises:
+        PlanError: It is no text.
+    """
+    if not isinstance(hyper, str):
+        raise PlanError(f'{hyper!r} is no name. Hyperparameters are asked for by name, such as "lr".')
+    return hyper
 
 
 def position_of(name: str, index: Index) -> int:

@@ -55,11 +55,11 @@ def backbone_head(backbone: float, head: float, select: str | Selector = ":head"
     Example:
         >>> import paramgroups as pg
         >>> for rule in pg.recipes.backbone_head(1e-3, 1e-2): print(rule)
-        rule('~:head', lr=0.001)
+        rule('~:head', lr=0.001, group='backbone')
         rule(':head', lr=0.01, group='head')
     """
     chosen = as_selector(select)
-    return [rule(~chosen, lr=backbone), rule(chosen, lr=head, group="head")]
+    return [rule(~chosen, lr=backbone, group="backbone"), rule(chosen, lr=head, group="head")]
 
 
 def by_type(settings: Mapping[Any, Mapping[str, Any]]) -> list[Rule]:
@@ -95,7 +95,12 @@ def _said(name: Any, values: Any) -> dict[str, Any]:
     return dict(values)
 
 
-def by_magnitude(bounds: Sequence[float], lr_scales: Sequence[float], statistic: str = "rms") -> list[Rule]:
+def by_magnitude(
+    bounds: Sequence[float],
+    lr_scales: Sequence[float],
+    statistic: str = "rms",
+    select: str | Selector = "[ndim>=2]",
+) -> list[Rule]:
     """Factors on the rate by how large the weights of a tensor are.
 
     The values are read once, when planning, and kept in the plan.
@@ -104,6 +109,7 @@ def by_magnitude(bounds: Sequence[float], lr_scales: Sequence[float], statistic:
         bounds: Where one class ends and the next begins, ascending; k bounds make k + 1 classes.
         lr_scales: One factor for each class, of the smallest weights first.
         statistic: What is measured: `"rms"`, `"absmax"`, `"std"`, `"mean"` or `"norm"`.
+        select: Which parameters are sorted: without biases and norms, which start as zeros and ones.
 
     Raises:
         RuleError: The bounds do not ascend, or there is not one factor more than bounds.
@@ -112,8 +118,8 @@ def by_magnitude(bounds: Sequence[float], lr_scales: Sequence[float], statistic:
     Example:
         >>> import paramgroups as pg
         >>> for rule in pg.recipes.by_magnitude([0.1], [2.0, 0.5]): print(rule)
-        rule('[rms<0.1]', lr_scale=2.0, missing='ignore')
-        rule('[rms>=0.1]', lr_scale=0.5, missing='ignore')
+        rule('[ndim>=2][rms<0.1]', lr_scale=2.0, missing='ignore')
+        rule('[ndim>=2][rms>=0.1]', lr_scale=0.5, missing='ignore')
     """
     ends, scales = _numbers("bounds", bounds), _numbers("lr_scales", lr_scales)
     if not ends or any(low >= high for low, high in pairwise(ends)) or len(scales) != len(ends) + 1:
@@ -126,7 +132,7 @@ def by_magnitude(bounds: Sequence[float], lr_scales: Sequence[float], statistic:
     selectors.append(stat(statistic, ">=", ends[-1]))
     # A class may be empty: which are, the weights decide.
     return [
-        rule(selector, lr_scale=scale, missing="ignore")
+        rule(as_selector(select) & selector, lr_scale=scale, missing="ignore")
         for selector, scale in zip(selectors, scales, strict=True)
     ]
 
