@@ -34,7 +34,7 @@ def main() -> tuple[pg.Plan, History]:
     optimizer, scheduler = pg.build(plan)
     history = History()
     for epoch in range(EPOCHS):
-        rates = {group["name"]: round(group["lr"], 6) for group in optimizer.param_groups}
+        rates = {name: round(rate, 6) for name, rate in scheduler.rates.items()}
         for images, labels in loader:
             loss = cross_entropy(model(images), labels)
             loss.backward()

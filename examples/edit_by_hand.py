@@ -47,7 +47,7 @@ def main() -> tuple[pg.Plan, History]:
             scheduler.step()
             optimizer.zero_grad()
         edit(scheduler, epoch)
-        rates = {group["name"]: round(group["lr"], 6) for group in optimizer.param_groups}
+        rates = {name: round(rate, 6) for name, rate in scheduler.rates.items()}
         print(f"after epoch {epoch}: {rates}, loss {history.losses[-1]:.3f}")
     return plan, history
 

@@ -101,7 +101,7 @@ def test_one_runs_as_a_script() -> None:
         [sys.executable, "-W", "error", str(script)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("Plan 8 parameters in 3 groups, 42 steps")
+    assert done.stdout.startswith("Plan of 8 parameters in 3 groups, 42 steps")
 
 
 def test_the_network_turns_images_into_scores() -> None:

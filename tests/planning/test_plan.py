@@ -6,7 +6,8 @@ import gc
 import pickle
 import re
 import weakref
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -108,7 +109,9 @@ def test_a_step_may_lie_between_ticks_and_past_the_end() -> None:
 
 def test_a_step_may_be_any_real_number() -> None:
     plan = planned(schedule=linear())
-    assert plan.at(np.int64(5))["head.weight"].lr == plan.at(np.float32(5))["head.weight"].lr == 0.5
+    for step in (np.int64(5), np.float32(5)):
+        found = plan.at(cast("float", step))["head.weight"].lr
+        assert (found, type(found)) == (0.5, float)
 
 
 def test_explain_refuses_a_step_that_is_none() -> None:
@@ -130,12 +133,10 @@ def test_a_curve_is_of_a_hyperparameter(hyper: str) -> None:
 
 @pytest.mark.parametrize("hyper", [None, 3, ["lr"]])
 def test_a_hyperparameter_is_asked_for_by_name(hyper: Any) -> None:
-    for ask in (
-        lambda: planned().curve("head.weight", hyper),
-        lambda: planned()["head.weight"].origin(hyper),
-    ):
+    asks: tuple[Any, ...] = (partial(planned().curve, "head.weight"), planned()["head.weight"].origin)
+    for ask in asks:
         with pytest.raises(PlanError, match=r"is no name\. Hyperparameters are asked for by name"):
-            ask()
+            ask(hyper)
 
 
 def test_a_curve_needs_an_end() -> None:

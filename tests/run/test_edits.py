@@ -106,7 +106,7 @@ class TestRefused:
             ({}, "Nothing is set. Write what"),
             ({"lr": pg.per_parameter("x", lambda _: 1.0)}, "cannot differ from row to row"),
         ],
-        ids=str,
+        ids=lambda given: given if isinstance(given, str) else " ".join(given),
     )
     def test_it_is_told_and_nothing_changes(self, model: Net, said: dict[str, Any], why: str) -> None:
         optimizer, scheduler = built(model, optimizer="sgd", momentum=0.9)

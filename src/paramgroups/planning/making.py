@@ -75,7 +75,8 @@ def _checked(pins: Pins) -> Pins:
     if isinstance(pins, Mapping) and all(isinstance(found, Mapping) for found in pins.values()):
         return {statistic: dict(found) for statistic, found in pins.items()}
     raise PlanError(
-        f"pins={pins!r}: give what another plan read, `other.pins`: for each statistic the value of each name."
+        f"pins={pins!r}: give what another plan read, `other.pins`, or for each statistic the value of each "
+        "name."
     )
 
 

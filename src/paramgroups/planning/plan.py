@@ -5,7 +5,7 @@ import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import InitVar, dataclass, field
 from functools import cached_property
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 from torch import nn
@@ -107,11 +107,11 @@ class Plan:
         Raises:
             PlanError: The step is no number, or negative.
         """
-        _check_step("at", step)
+        tick = _plain_step("at", step)
         values: dict[int, dict[str, Any]] = {}
 
         def row_at(position: int) -> PlanRow:
-            return self._row(position, step, values)
+            return self._row(position, tick, values)
 
         return Snapshot(self.index, row_at)
 
@@ -146,13 +146,12 @@ class Plan:
             ModelError: There is no such parameter.
             PlanError: The step is no number, or negative.
         """
-        if step is not None:
-            _check_step("explain", step)
+        tick = None if step is None else _plain_step("explain", step)
         position = position_of(name, self.index)
         row, found = self.index.rows[position], self._resolution
         group = self.group_of.get(row.name)
         parts, member = found.parts_at(position), None if group is None else group.name
-        return explain(row, found.profile_at(position), parts, self.horizon, group=member, tick=step)
+        return explain(row, found.profile_at(position), parts, self.horizon, group=member, tick=tick)
 
     @cached_property
     def group_of(self) -> dict[str, Group]:
@@ -255,6 +254,7 @@ class Plan:
         return {}
 
 
-def _check_step(asked: str, step: Any) -> None:
-    if not isinstance(step, Real) or isinstance(step, bool) or not 0 <= step < math.inf:
+def _plain_step(asked: str, step: Any) -> float:
+    if not isinstance(step, Real) or isinstance(step, bool) or not 0 <= float(step) < math.inf:
         raise PlanError(f"plan.{asked}: step {step!r} is none. Steps are numbers, and count from 0.")
+    return int(step) if isinstance(step, Integral) else float(step)

@@ -98,6 +98,11 @@ class Scheduler(LRScheduler):
         """The rate of each group at the present tick, as `step` writes it."""
         return [writer.courses["lr"].at(self.last_epoch) for writer in self._writers]
 
+    @property
+    def rates(self) -> dict[str, Any]:
+        """The rate of each group at the present tick, by the group's name."""
+        return {group.name: rate for group, rate in zip(self._groups, self._last_lr, strict=True)}
+
     def scale(self, selector: str | Selector, factor: float) -> None:
         """Multiply the rate of some groups from now on, on top of their schedule.
 
