@@ -19,11 +19,13 @@ def names_of(labelled: Sequence[Labelled], matches: Sequence[Match]) -> list[str
         matches: What each rule matches.
     """
     found: dict[int, str] = {}
+    taken: set[str] = set()
     for place in sorted(range(len(labelled)), key=lambda place: labelled[place][0].group is None):
         profile, row = labelled[place]
         words = label(profile, matches, row)
         wanted = [profile.group, f"{profile.group}, {words}"] if profile.group else [words]
-        found[place] = _free(wanted, set(found.values()))
+        found[place] = _free(wanted, taken)
+        taken.add(found[place])
     return [found[place] for place in range(len(labelled))]
 
 
