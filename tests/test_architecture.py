@@ -66,7 +66,9 @@ def test_optional_packages_load_only_at_the_edges(path: Path) -> None:
         assert not loaded & OPTIONAL
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if layer_of(p) in WITHOUT_TORCH], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if layer_of(p) in WITHOUT_TORCH], ids=lambda path: path.name
+)
 def test_schedules_and_the_journal_know_no_torch(path: Path) -> None:
     assert not {"torch", "numpy"} & {name.split(".")[0] for name in imports(path)}
 

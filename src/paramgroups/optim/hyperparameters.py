@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 PACKED = {"betas": "beta"}
 """Tuples that torch keeps under one key and we under one name for each part: betas -> beta1, beta2."""
 
+SWITCHES = ("foreach", "fused", "capturable", "differentiable")
+"""How torch computes, not what: where a recipe does not say, whoever makes the optimizer does."""
+
 Settings = dict[str, Any]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from paramgroups.optim import pack
+from paramgroups.optim.hyperparameters import SWITCHES
 from paramgroups.planning.course import Course
 from paramgroups.planning.naming import names_of
 from paramgroups.planning.profile import Profile
@@ -54,6 +55,16 @@ class Group:
         return self.profile.courses
 
     @property
+    def written(self) -> dict[str, Course]:
+        """The hyperparameters that stand in torch's group: all but switches that the recipe leaves alone."""
+        defaults = self.profile.optimizer.defaults
+        return {
+            name: course
+            for name, course in self.courses.items()
+            if name not in SWITCHES or not (course.constant and course.base == defaults[name])
+        }
+
+    @property
     def lr(self) -> float:
         """The rate at the start of its schedule's clock, schedule left out."""
         return float(self.courses["lr"].base)
@@ -68,7 +79,7 @@ class Group:
             names: The parameters that are there, where not all are, as in a pipeline stage.
         """
         values = {
-            name: course.base if tick is None else course.at(tick) for name, course in self.courses.items()
+            name: course.base if tick is None else course.at(tick) for name, course in self.written.items()
         }
         there = [segment for segment in self.segments if names is None or segment.name in names]
         rows = [_row_data(segment, self.profile, tick) for segment in there]

@@ -207,9 +207,18 @@ class Plan:
             raise PlanError(f"plan.diff: {type(other).__name__} is no plan. Give what pg.plan made.")
         return diff(self._resolution, other._resolution)  # noqa: SLF001  # another plan
 
-    def table(self) -> list[list[str]]:
-        """The groups as rows of text, under a row of headings."""
-        return table(self.groups, self.frozen, self.horizon)
+    def table(self, step: float | None = None) -> list[list[str]]:
+        """The groups as rows of text, under a row of headings.
+
+        Args:
+            step: The step whose values are shown; without one all of training, schedules left out.
+
+        Raises:
+            PlanError: The step is no number of at least 0.
+        """
+        if step is not None:
+            self.at(step)
+        return table(self.groups, self.frozen, self.horizon, step)
 
     def __str__(self) -> str:
         idle = [told(match) for match in idle_rules(self._resolution)]

@@ -14,21 +14,25 @@ from paramgroups.schedules import Horizon
 FIRST = ("lr", "weight_decay")
 WORDS = ("group", "optimizer", "schedule", "trained")
 FROZEN = "(frozen)"
+SHARED = {"schedule": "Schedule of all: {}.", "trained": "Trained: {}."}
+UNTOLD = ("", "–", "always", "never")
 LONGEST, SHORT = 40, 16
 DIGITS = (4, 6)
 Rows = list[list[str]]
 
 
-def table(groups: Sequence[Group], frozen: Sequence[Row], horizon: Horizon) -> Rows:
-    """The groups as rows of text, under a row of headings.
+def table(
+    groups: Sequence[Group], frozen: Sequence[Row], horizon: Horizon, tick: float | None = None
+) -> Rows:
+    """The groups as rows of text, under a row of headings: over all of training, or at a tick.
 
     A hyperparameter has a column if it is the rate or the decay, or differs between groups.
     """
-    settings = [_settings(group) for group in groups]
+    settings = [_settings(group, tick) for group in groups]
     names = _columns(settings, [group.profile.optimizer for group in groups])
     cells = [_cells([values.get(name) for values in settings]) for name in names]
     rows = [
-        [*_size(group), *shown, _schedule(group), trained(group.profile, horizon)]
+        [*_size(group), *shown, _schedule(group), trained(group.profile, horizon, tick)]
         for group, *shown in zip(groups, *cells, strict=True)
     ]
     if frozen:
@@ -39,7 +43,7 @@ def table(groups: Sequence[Group], frozen: Sequence[Row], horizon: Horizon) -> R
 
 def text(rows: Rows, groups: Sequence[Group], frozen: Sequence[Row]) -> str:
     """The table for a page: what all groups share, and what is long, is said below it once."""
-    kept, notes = _without_shared(rows)
+    kept, notes = without_shared(rows)
     kept, legend = _with_legend(kept)
     if parts := [_part(segment, group) for group in groups for segment in group.segments]:
         notes.append(f"Rows of their own: {listing(parts)}.")
@@ -85,9 +89,9 @@ def _tells(name: str, settings: Sequence[dict[str, Any]], optimizers: Sequence[O
     return differs or (len(held) < len(settings) and given)
 
 
-def _settings(group: Group) -> dict[str, Any]:
-    courses = {name: course.base for name, course in group.courses.items()}
-    return {"optimizer": group.profile.optimizer.name} | pack(courses)
+def _settings(group: Group, tick: float | None) -> dict[str, Any]:
+    settings = {name: value for name, value in group.settings(tick).items() if name != "rows"}
+    return {"optimizer": group.profile.optimizer.name} | settings
 
 
 def _cells(values: Sequence[Any]) -> list[str]:
@@ -112,19 +116,13 @@ def _schedule(group: Group) -> str:
     return "; ".join(shown) or "–"
 
 
-def _without_shared(rows: Rows) -> tuple[Rows, list[str]]:
+def without_shared(rows: Rows) -> tuple[Rows, list[str]]:
+    """The rows without the columns of words that say the same of all groups, and those in a sentence each."""
     headings, *body = rows
-    live = [row for row in body if row[0] != FROZEN]
-    shared = {
-        place
-        for place, name in enumerate(headings)
-        if name in ("schedule", "trained") and len({row[place] for row in live}) <= 1
-    }
-    place = len(headings) - 2
-    told = [
-        f"Schedule of all: {live[0][place]}." for row in live[:1] if place in shared and row[place] != "–"
-    ]
-    return [[cell for place, cell in enumerate(row) if place not in shared] for row in rows], told
+    live = [row for row in body if row[0] != FROZEN] or body
+    shared = [i for i, name in enumerate(headings) if name in SHARED and len({row[i] for row in live}) <= 1]
+    kept = [[cell for i, cell in enumerate(row) if i not in shared] for row in rows]
+    return kept, [SHARED[headings[i]].format(live[0][i]) for i in shared if live and live[0][i] not in UNTOLD]
 
 
 def _with_legend(rows: Rows) -> tuple[Rows, list[str]]:
@@ -140,8 +138,10 @@ def _with_legend(rows: Rows) -> tuple[Rows, list[str]]:
     return shown, [f"{letter} {words}" for words, letter in letters.items()]
 
 
-def trained(profile: Profile, horizon: Horizon) -> str:
-    """When a profile's parameters are trained, in words."""
+def trained(profile: Profile, horizon: Horizon, tick: float | None = None) -> str:
+    """When a profile's parameters are trained, in words; or whether they are at a tick."""
+    if tick is not None:
+        return decimal(profile.trainable.at(tick))
     spans = list(_spans(profile))
     if spans == [(0, None)] or not spans:
         return "always" if spans else "never"

@@ -1,7 +1,6 @@
 """A plan and an explanation in a terminal: rich where a person looks, plain text where a pipe reads."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group as Lines
@@ -13,14 +12,10 @@ from rich.text import Text
 from paramgroups.errors import Finding, listing
 from paramgroups.planning import Plan
 from paramgroups.planning.explain import Explanation
-from paramgroups.planning.numbers import decimal
-from paramgroups.planning.table import FROZEN, WORDS, aligned
+from paramgroups.planning.table import FROZEN, WORDS, Rows, aligned, without_shared
 
 STYLES = {"error": "bold red", "warning": "yellow", "advice": "cyan"}
-SHARED = {"schedule": "Schedule of all: {}.", "trained": "Trained: {}."}
-UNTOLD = ("–", "always")
 FOLDED = 16
-Rows = list[list[str]]
 
 
 def plan_text(plan: Plan, findings: Sequence[Finding], step: int | None = None) -> str:
@@ -31,14 +26,14 @@ def plan_text(plan: Plan, findings: Sequence[Finding], step: int | None = None) 
         findings: What its check found.
         step: The step whose values are shown; without one those of each clock's start, schedule left out.
     """
-    cells, notes = _without_shared(rows(plan, step))
+    cells, notes = without_shared(plan.table(step))
     told = [title(plan, step), aligned(cells), *notes, *_frozen(plan)]
     return "\n".join([*told, *(f"\n{finding}" for finding in findings)])
 
 
 def plan_view(plan: Plan, findings: Sequence[Finding], step: int | None, width: int) -> RenderableType:
     """A plan for a terminal of so many columns; what `plan_text` says."""
-    cells, notes = _without_shared(rows(plan, step))
+    cells, notes = without_shared(plan.table(step))
     heading = Text(title(plan, step), style="bold")
     body = _table(cells) if _least_width(cells) <= width else _blocks(cells)
     quiet = [Text(note, style="dim") for note in [*notes, *_frozen(plan)]]
@@ -65,43 +60,8 @@ def title(plan: Plan, step: int | None) -> str:
     return f"{plan.title}, at {plan.horizon.unit} {step:,}{share}"
 
 
-def rows(plan: Plan, step: int | None) -> Rows:
-    """The groups as rows of text under a row of headings: over all of training, or at a step.
-
-    Raises:
-        PlanError: The step is negative.
-    """
-    headings, *body = plan.table()
-    if step is None:
-        return [headings, *body]
-    plan.at(step)
-    settings = [{"optimizer": group.profile.optimizer.name} | group.settings(step) for group in plan.groups]
-    columns = list(dict.fromkeys([*headings[3:-2], *_differing(settings)]))
-    cells = [[decimal(found[name]) if name in found else "" for name in columns] for found in settings]
-    trained = [decimal(group.profile.trainable.at(step)) for group in plan.groups]
-    live = [[*row[:3], *shown, row[-2], word] for row, shown, word in zip(body, cells, trained, strict=False)]
-    never = [[*row[:3], *[""] * len(columns), *row[-2:]] for row in body[len(live) :]]
-    return [[*headings[:3], *columns, *headings[-2:]], *live, *never]
-
-
-def _differing(settings: Sequence[dict[str, Any]]) -> list[str]:
-    held: dict[str, set[str]] = {}
-    for name, value in (pair for found in settings for pair in found.items() if pair[0] != "rows"):
-        held.setdefault(name, set()).add(repr(value))
-    return [name for name, values in held.items() if len(values) > 1]
-
-
 def _frozen(plan: Plan) -> list[str]:
     return [f"Never trained: {listing(row.name for row in plan.frozen)}."] if plan.frozen else []
-
-
-def _without_shared(rows: Rows) -> tuple[Rows, list[str]]:
-    """The rows without the columns of words that say the same of all, and those in a sentence each."""
-    headings, *body = rows
-    live = [row for row in body if row[0] != FROZEN] or body
-    shared = [i for i, name in enumerate(headings) if name in SHARED and len({row[i] for row in live}) == 1]
-    kept = [[cell for i, cell in enumerate(row) if i not in shared] for row in rows]
-    return kept, [SHARED[headings[i]].format(live[0][i]) for i in shared if live[0][i] not in UNTOLD]
 
 
 def _least_width(rows: Rows) -> int:

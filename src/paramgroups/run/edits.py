@@ -12,7 +12,7 @@ from paramgroups.planning.cascade import Link
 from paramgroups.planning.course import Course
 from paramgroups.rules import RowValue
 from paramgroups.rules.rule import assignments
-from paramgroups.run.writing import Courses, written_courses
+from paramgroups.run.writing import Courses
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def read_edits(state: Mapping[str, Any], groups: Sequence[Group]) -> tuple[list[
             f"{nearest(lacking[0], known)}"
         )
     try:
-        return edits, edited(edits, groups, [written_courses(group) for group in groups])
+        return edits, edited(edits, groups, [group.written for group in groups])
     except ParamGroupsError as error:
         raise CheckpointError(f"An edit of the saved run does not fit the plan. {error}") from error
 

@@ -17,7 +17,7 @@ from paramgroups.run.choosing import chosen_groups
 from paramgroups.run.clocks import Clocks
 from paramgroups.run.edits import Edit, edited, edits_of, no_state, read_edits
 from paramgroups.run.freezing import Freezing
-from paramgroups.run.writing import Courses, Writer, plain_rate, written_courses
+from paramgroups.run.writing import Courses, Writer, plain_rate
 from paramgroups.select import Selector
 
 _DRIVERS: weakref.WeakKeyDictionary[Optimizer, "weakref.ref[Scheduler]"] = weakref.WeakKeyDictionary()
@@ -64,7 +64,7 @@ class Scheduler(LRScheduler):
         self._clocks = Clocks(plan.horizon)
         self._freezing = Freezing(plan, self._groups, optimizer, model, bound)
         self._writers = [
-            Writer(held, written_courses(group))
+            Writer(held, group.written)
             for held, group in zip(optimizer.param_groups, self._groups, strict=True)
         ]
         for held, group in zip(optimizer.param_groups, self._groups, strict=True):

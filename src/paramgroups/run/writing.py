@@ -6,23 +6,9 @@ from typing import Any
 import torch
 
 from paramgroups.optim import pack, unpack
-from paramgroups.planning import Group
 from paramgroups.planning.course import Course
 
 Courses = dict[str, Course]
-
-SWITCHES = ("foreach", "fused", "capturable", "differentiable")
-"""How torch computes, not what: where the plan does not say, who makes the optimizer does."""
-
-
-def written_courses(group: Group) -> Courses:
-    """The hyperparameters of a group that are written: all but switches that the plan leaves alone."""
-    defaults = group.profile.optimizer.defaults
-    return {
-        name: course
-        for name, course in group.courses.items()
-        if name not in SWITCHES or not (course.constant and course.base == defaults[name])
-    }
 
 
 class Writer:
