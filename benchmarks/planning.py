@@ -66,7 +66,7 @@ def on_meta(cls: Callable[[int, int], Mixture], layers: int, experts: int) -> Mi
 def twenty_rules() -> pg.Recipe:
     """A recipe of twenty rules: paths, roles, types, attributes, operators."""
     selectors = (
-        "layers.0", "layers.60", "layers.{10..20}", "layers.*.experts.{0..3}", "layers.*.experts.255.up_proj",
+        "layers.0", "layers.60", "layers.{10..20}", "layers.*.experts.{0..3}", "layers.*.experts.24.up_proj",
         "**.up_proj", "**.down_proj", "**.gate_proj[depth>=6]", ":linear", ":matrix - **.up_proj",
         "[ndim==2]", "[fan_in>=8]", "[numel>=64]", "layers.7 | layers.8", "~layers.3", "@Linear",
         "layers.{1,3,5}:matrix",

@@ -1,5 +1,6 @@
 """Every block of Python in the documents runs."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from torch import nn
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+SHOWN = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 class Block(nn.Module):
@@ -48,7 +51,9 @@ def loss_of(model: nn.Module, batch: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_block_of_python_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_block_of_python_runs_and_prints_what_the_page_shows(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     names: dict[str, Any] = {
@@ -58,9 +63,18 @@ def test_every_block_of_python_runs(page: Path, tmp_path: Path, monkeypatch: pyt
     }
     for block in BLOCK.findall(page.read_text()):
         exec(compile(block, str(page), "exec"), names)  # noqa: S102  # the documents are ours
+    printed = capsys.readouterr().out
+    assert all(shown in printed for shown in SHOWN.findall(page.read_text()))
 
 
 def test_links_between_documents_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} points to {target}"
+
+
+def test_the_page_on_speed_quotes_the_kept_results() -> None:
+    kept = json.loads((ROOT / "benchmarks" / "results" / "planning.json").read_text())
+    page = (ROOT / "docs" / "speed.md").read_text()
+    for task, seconds in kept["median seconds"].items():
+        assert f"| {task} | {seconds:.4f} |" in page
