@@ -21,6 +21,7 @@ from paramgroups.schedules import (
     linear,
     polynomial,
     step,
+    table,
     warmup,
 )
 
@@ -154,3 +155,18 @@ def test_a_setting_out_of_its_range_is_refused_when_written(
 ) -> None:
     with pytest.raises(ScheduleError, match=message):
         shape(**settings)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [constant(0.5), linear(), cosine(), step(0.5, every=7), exponential(1.1), polynomial(power=2), warmup(9)],
+)
+def test_a_monotone_shape_never_turns(shape: Shape) -> None:
+    assert shape.monotone
+    factors = [shape.over(Horizon.of(steps=50))(tick) for tick in range(50)]
+    assert factors in (sorted(factors), sorted(factors, reverse=True))
+
+
+def test_what_a_user_gives_may_turn() -> None:
+    assert not function("wave", lambda u: u * (1 - u)).monotone
+    assert not table([0, 1, 0]).monotone

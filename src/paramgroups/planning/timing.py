@@ -5,21 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from paramgroups.schedules import (
-    Factor,
-    Horizon,
-    Schedule,
-    constant,
-    cosine,
-    exponential,
-    linear,
-    polynomial,
-    step,
-    warmup,
-)
-
-ONE_WAY = (constant, cosine, exponential, linear, polynomial, step, warmup)
-"""Shapes that never turn: their extremes are at their ends."""
+from paramgroups.schedules import Factor, Horizon, Schedule
 
 
 @dataclass(frozen=True)
@@ -68,7 +54,7 @@ class Timing:
             last = stop if piece.ticks is None else first + piece.ticks
             within = range(max(first, start), min(last, stop))
             if within:
-                yield from (within[0], within[-1]) if type(piece.shape) in ONE_WAY else within
+                yield from (within[0], within[-1]) if piece.shape.monotone else within
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy finds its factor anew: a function of a function cannot be saved."""

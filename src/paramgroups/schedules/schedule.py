@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from paramgroups.errors import ScheduleError
 from paramgroups.schedules.checks import shown
@@ -121,9 +121,11 @@ class Shape(Schedule):
     """One formula. A new shape is a frozen dataclass of its settings, and `formula`.
 
     Attributes:
+        monotone: Whether its factor never turns, so that its smallest and largest are at its ends.
         length: How long it takes; None: all that the horizon and the parts beside it leave.
     """
 
+    monotone: ClassVar[bool] = False
     length: Length | None = None
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@
 import math
 from abc import abstractmethod
 from dataclasses import KW_ONLY, dataclass, field
+from typing import ClassVar
 
 from paramgroups.errors import ScheduleError
 from paramgroups.schedules.horizon import Horizon
@@ -46,6 +47,8 @@ class constant(Shape):
         0.5
     """
 
+    monotone: ClassVar[bool] = True
+
     factor: float = 1.0
 
     def formula(self, horizon: Horizon, ticks: int | None) -> Factor:  # noqa: ARG002 - it never changes
@@ -72,6 +75,8 @@ class linear(OfProgress):
         >>> at(0), at(5), at(10), at(11)
         (1.0, 0.75, 0.5, 0.5)
     """
+
+    monotone: ClassVar[bool] = True
 
     start: float = 1.0
     end: float = 0.0
@@ -101,6 +106,8 @@ class cosine(OfProgress):
         (1.0, 0.55, 0.1, 0.1)
     """
 
+    monotone: ClassVar[bool] = True
+
     end: float = 0.0
 
     def at(self, u: float) -> float:
@@ -125,6 +132,8 @@ class step(Shape):
         >>> at(0), at(29), at(30), at(60)
         (1.0, 1.0, 0.5, 0.25)
     """
+
+    monotone: ClassVar[bool] = True
 
     factor: float = 0.1
     _: KW_ONLY
@@ -157,6 +166,8 @@ class exponential(Shape):
         (1.0, 0.5, 0.25, 0.0625)
     """
 
+    monotone: ClassVar[bool] = True
+
     factor: float
     _: KW_ONLY
     every: Length = 1
@@ -187,6 +198,8 @@ class polynomial(OfProgress):
         (1.0, 0.25, 0.0)
     """
 
+    monotone: ClassVar[bool] = True
+
     power: float = 1.0
     end: float = 0.0
 
@@ -214,6 +227,8 @@ class warmup(Shape):
         >>> [at(t) for t in range(6)]
         [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
     """
+
+    monotone: ClassVar[bool] = True
 
     length: Length = field()  # without this the default of every shape, None, would be taken
     _: KW_ONLY
