@@ -61,7 +61,7 @@ def from_data(data: object, where: str) -> Schedule:
     """
     if not isinstance(data, list):
         return _shape(data, where)
-    parts = [_shape(part, f"{where}[{i}]") for i, part in enumerate(data)]
+    parts = [_shape(part, f"{where}[{number}]") for number, part in enumerate(data, 1)]
     with _at(where):
         return chained(parts)
 
