@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import nn
 
+import paramgroups as pg
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -65,6 +67,21 @@ def test_every_block_of_python_runs_and_prints_what_the_page_shows(
         exec(compile(block, str(page), "exec"), names)  # noqa: S102  # the documents are ours
     printed = capsys.readouterr().out
     assert all(shown in printed for shown in SHOWN.findall(page.read_text()))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_of_toml_is_a_recipe_of_the_model(page: Path, tmp_path: Path) -> None:
+    for block in re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+        (tmp_path / "recipe.toml").write_text(block)
+        recipe = pg.load_recipe(tmp_path / "recipe.toml")
+        assert len(pg.plan(Reader(), recipe, steps=100).groups) > 1
+
+
+def test_the_page_on_training_names_every_finding() -> None:
+    page = (ROOT / "docs" / "training.md").read_text()
+    rows = re.findall(r"^\| (PG\d+) \| (\w+) \|", page, re.MULTILINE)
+    source = (ROOT / "src" / "paramgroups" / "planning" / "checks.py").read_text()
+    assert rows == re.findall(r'"(PG\d+)",\s*"(\w+)"', source)
 
 
 def test_links_between_documents_lead_somewhere() -> None:

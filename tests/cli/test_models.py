@@ -62,7 +62,10 @@ def test_half_a_name_is_told_what_is_missing(text: str) -> None:
         ("zoo:a b", 'zoo has no "a b"'),
         ("zoo:number", '"zoo:number" is no model: int.'),
         ("zoo:make_number", '"zoo:make_number" returned no model: int.'),
-        ("zoo:make_with", "TypeError: make_with() missing 1 required positional argument: 'width'"),
+        (
+            "zoo:make_with",
+            "called without arguments: missing a required argument: 'width'.\n  Name a function",
+        ),
         ("zoo:make_error", "RuntimeError: no such dataset\n  It is built on the meta device"),
         ("zoo:make_exit", "SystemExit: 3"),
     ],

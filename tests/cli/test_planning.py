@@ -120,7 +120,7 @@ def test_toml_keeps_stdout_clean_of_findings(run: Run, here: Path) -> None:
 
 
 def test_explain_tells_the_chain(run: Run) -> None:
-    result = run("explain", "zoo:make_net", "head.weight", *TUNE, "--step", "50")
+    result = run("explain", "zoo:make_net", "head.weight", *TUNE, "--at", "50")
     assert '0.005 = 0.001 (recipe) × 10 (rule 2 "head") × 0.5 (cosine() at 50%)' in result.stdout
     assert result.exit_code == 0
 
@@ -130,7 +130,7 @@ def test_explain_as_json_has_values_and_chains(run: Run) -> None:
     assert list(told) == ["name", "title", "step", "values", "chains"]
     assert told["values"]["lr"] == pytest.approx(0.01)
     assert told["chains"]["weight_decay"] == ["0.1 (recipe)"]
-    assert data(run, "explain", "zoo:make_net", "head.weight", *TUNE, "--step", "50")["values"][
+    assert data(run, "explain", "zoo:make_net", "head.weight", *TUNE, "--at", "50")["values"][
         "lr"
     ] == pytest.approx(0.005)
 

@@ -72,6 +72,12 @@ def test_a_cause_fits_a_screen() -> None:
     assert len(cause(ValueError("x" * 10_000))) == LONGEST + 1
 
 
+def test_a_cause_is_the_first_in_the_chain() -> None:
+    error = ModuleNotFoundError("Could not import module 'BertModel'.")
+    error.__cause__ = RuntimeError("operator torchvision::nms does not exist")
+    assert cause(error) == "RuntimeError: operator torchvision::nms does not exist"
+
+
 def test_near_names_up_to_three_or_says_the_other_thing() -> None:
     assert near("resnet", ["resnet18", "resnet34", "resnet50", "resnet51", "vgg"], "").count('"') == 6
     assert near("qqq", ["resnet18"], "Look there.") == "Look there."

@@ -32,6 +32,16 @@ def test_a_plan_made_on_meta_is_bound_to_the_real_model() -> None:
     assert bound_names(groups) == {name for name, _ in real.named_parameters()}
 
 
+def test_what_was_tied_since_is_refused() -> None:
+    model = nn.ModuleDict({"embed": nn.Embedding(3, 2), "head": nn.Linear(2, 3, bias=False)})
+    plan = pg.plan(model, RECIPE)
+    model["head"].weight = model["embed"].weight
+    with pytest.raises(
+        PlanError, match=r'"embed.weight" and "head.weight" were two tensors.* Plan this model'
+    ):
+        plan.param_groups(model)
+
+
 def test_a_replaced_tensor_is_found_by_its_name() -> None:
     model = Reader()
     plan = pg.plan(model, RECIPE, steps=5)

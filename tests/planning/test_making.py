@@ -16,6 +16,23 @@ from tests.planning.models import Reader
 PLAIN = pg.Recipe(optimizer="adamw", lr=1.0)
 
 
+def test_whole_numbers_cannot_be_thawed() -> None:
+    model = nn.Module()
+    model.register_parameter("codes", nn.Parameter(torch.ones(4, dtype=torch.int8), requires_grad=False))
+    model.register_parameter("scale", nn.Parameter(torch.ones(4)))
+    plan = pg.plan(model, pg.Recipe(optimizer="sgd", lr=1.0, rules=[pg.rule("**", trainable=False, until=2)]))
+    assert [group.names for group in plan.groups] == [("scale",)]
+    message = r'"codes" holds int8, of which torch takes no gradients.*\n  rule 1 "\*\*"'
+    with pytest.raises(PlanError, match=message):
+        pg.plan(model, pg.Recipe(optimizer="sgd", lr=1.0, rules=[pg.rule("**", trainable=True, start=2)]))
+
+
+@pytest.mark.parametrize("value", ["x", None, [1.0]])
+def test_a_pinned_value_that_is_no_number(value: Any) -> None:
+    with pytest.raises(PlanError, match="pins=.*give what another plan read"):
+        pg.plan(Reader(), PLAIN, pins={"rms": {"stem.weight": value}})
+
+
 def test_one_scalar() -> None:
     model = nn.ParameterList([nn.Parameter(torch.tensor(1.0))])
     plan = pg.plan(model, pg.Recipe(optimizer="sgd", lr=1.0, rules=[pg.rule("**[ndim==0]", lr=0.5)]), steps=3)

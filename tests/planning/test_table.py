@@ -21,7 +21,7 @@ def test_what_all_groups_share_is_said_once() -> None:
         "head            2       15   0.003          0.01",
         "(frozen)        1        8",
         "Schedule of all: warmup('5%').then(cosine(end=0.01)).",
-        "Never trained: old.weight.",
+        "Never trained, since the model has requires_grad=False: old.weight.",
     ]
 
 
@@ -119,6 +119,7 @@ def test_all_frozen_prints_too() -> None:
         "(frozen)       12      211",
         (
             "Never trained: embed.weight, stem.weight, stem.bias, blocks.0.norm.weight, blocks.0.fc.weight "
-            "and 7 more."
+            "and 6 more."
         ),
+        "Never trained, since the model has requires_grad=False: old.weight.",
     ]

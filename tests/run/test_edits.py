@@ -176,6 +176,7 @@ class TestSaved:
             ({"value": "fast"}, "no state of pg.Scheduler: RuleError.*is no number"),
             ({"value": -1.0}, "no state of pg.Scheduler: RuleError.*at least 0"),
             ({"tick": "noon"}, "no state of pg.Scheduler: TypeError"),
+            ({"tick": 10**400}, "no state of pg.Scheduler: TypeError"),
             ({"groups": 3}, "no state of pg.Scheduler: TypeError"),
         ],
         ids=str,

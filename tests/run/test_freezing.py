@@ -90,6 +90,29 @@ def test_what_the_user_froze_stays_frozen_under_a_window(model: Net) -> None:
     assert not model.stem[0].bias.requires_grad
 
 
+def test_a_rule_thaws_what_the_user_froze_also_for_the_whole_run(model: Net) -> None:
+    model.requires_grad_(False)
+    optimizer, scheduler = built(model, pg.rule("head | stem.1", trainable=True))
+    before = values(model)
+    train(model, optimizer, scheduler, range(2))
+    now = values(model)
+    assert not torch.equal(before["head.weight"], now["head.weight"])
+    assert same(before, now, "stem.0.")
+    assert {name for name, one in model.named_parameters() if one.requires_grad} == {
+        "head.weight", "head.bias", "stem.1.weight", "stem.1.bias"
+    }  # fmt: skip
+
+
+def test_statistics_that_an_earlier_run_left_standing_go_on_where_they_train_again(model: Net) -> None:
+    built(model, pg.rule("stem", trainable=False))
+    assert not model.train().stem[1].training
+    model.requires_grad_(True)
+    optimizer, scheduler = built(model)
+    train(model.train(), optimizer, scheduler, range(3))
+    assert model.stem[1].training
+    assert model.stem[1].num_batches_tracked == 3
+
+
 def test_what_the_user_freezes_while_training_stays_frozen(model: Net) -> None:
     optimizer, scheduler = built(model, pg.rule("stem", trainable=False, until=2))
     train(model, optimizer, scheduler, range(4))
@@ -185,5 +208,5 @@ def test_a_scheduler_without_a_model_cannot_freeze() -> None:
     plan = pg.plan(model, pg.Recipe(optimizer="sgd", lr=0.1, rules=[pg.rule("stem", trainable=False)]))
     optimizer = torch.optim.SGD(plan.param_groups())
     del model
-    with pytest.raises(PlanError, match=r"freezes parameters, and the model .* is gone.*model=…"):
+    with pytest.raises(PlanError, match=r"freezes or thaws parameters, and the model .* is gone.*model=…"):
         pg.Scheduler(optimizer, plan)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import paramgroups as pg
+from paramgroups.errors import CheckpointError
 from paramgroups.schedules import cosine, warmup
 from tests.run.models import Net, net, same, train, update, values
 
@@ -108,6 +109,33 @@ def test_any_order_of_making_and_loading_gives_the_same_next_rate(when: str) -> 
     update(other, made, 15)
     clock.step()
     assert clock.get_last_lr() == [plan.at(16)[group["param_names"][0]].lr for group in made.param_groups]
+
+
+def of_rates(selector: str, other: str) -> tuple[Net, torch.optim.Optimizer, pg.Scheduler]:
+    model = net()
+    rules = [pg.rule(selector, lr_scale=2), pg.rule(other, lr_scale=3)]
+    return model, *pg.build(pg.plan(model, pg.Recipe(optimizer="adamw", lr=0.1, rules=rules), steps=STEPS))
+
+
+def test_groups_of_other_parameters_are_refused_before_anything_is_loaded() -> None:
+    model, optimizer, _ = of_rates("blocks.0", "head | stem")
+    update(model, optimizer, 0)
+    _, other, _ = of_rates("blocks.1", "head | stem")
+    with pytest.raises(
+        CheckpointError, match=r"has blocks.1.norm.weight, .* in the place of .*blocks.0.norm"
+    ):
+        other.load_state_dict(optimizer.state_dict())
+    assert not other.state
+
+
+def test_groups_of_the_same_parameters_keep_the_plans_names() -> None:
+    model, optimizer, scheduler = of_rates("blocks.0", "head")
+    train(model, optimizer, scheduler, range(2))
+    _, other, clock = of_rates("blocks.0.*", "head.*")
+    other.load_state_dict(optimizer.state_dict())
+    assert {group["name"]: group["lr"] for group in other.param_groups} == clock.rates
+    assert set(clock.rates) == {"default", "blocks.0.*", "head.*"}
+    assert len(other.state) == len(optimizer.state)
 
 
 def test_a_run_goes_back_to_an_earlier_state(model: Net) -> None:

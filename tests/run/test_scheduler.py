@@ -61,7 +61,7 @@ class TestAsTorchHasIt:
         scheduler.step()
         assert scheduler.last_epoch == epoch + 1
 
-    @pytest.mark.parametrize("epoch", [-1, float("nan"), float("inf"), "3", True, [1]], ids=str)
+    @pytest.mark.parametrize("epoch", [-1, float("nan"), float("inf"), 10**400, "3", True, [1]], ids=str)
     def test_a_step_to_what_is_no_epoch(self, model: Net, epoch: Any) -> None:
         _, scheduler = built(model)
         with pytest.raises(PlanError, match="give the tick to go to, a number of at least 0"):
@@ -205,6 +205,7 @@ class TestState:
             {"last_epoch": -1, "_step_count": 4, "edits": []},
             {"last_epoch": "x", "_step_count": 4, "edits": []},
             {"last_epoch": 3, "_step_count": None, "edits": []},
+            {"last_epoch": 3, "_step_count": float("inf"), "edits": []},
             {"last_epoch": 3, "_step_count": 4, "edits": [3]},
             {"last_epoch": 3, "_step_count": 4, "edits": None},
             None,

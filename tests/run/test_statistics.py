@@ -139,6 +139,21 @@ class TestStatistics:
         statistics.follow()
         assert not norm.training
 
+    def test_of_two_that_watch_a_norm_the_first_releases_it(self) -> None:
+        norm, _ = norm_and_input()
+        model = nn.Sequential(norm)
+        freeze(norm.parameters())
+        norm.eval()
+        first = Statistics(model, norm.parameters())
+        first.follow()
+        second = Statistics(model, [])
+        second.follow()
+        thaw(norm.parameters())
+        first.follow()
+        second.follow()
+        assert not is_held(norm)
+        assert not norm.training
+
     def test_a_copy_follows_its_own_modules(self) -> None:
         norm, _ = norm_and_input()
         model = nn.Sequential(norm)

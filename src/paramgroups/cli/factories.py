@@ -1,8 +1,9 @@
 """`package.module:factory`: a user's own model."""
 
+import inspect
 import pkgutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -30,7 +31,20 @@ def from_code(module_name: str, attribute: str) -> nn.Module:
         if not callable(found):
             fix = "Name a model, or a function that returns one."
             raise ModelError(f'"{asked}" is no model: {type(found).__name__}.\n  {fix}')
+        _check_arguments(asked, found)
         return built_on_meta(asked, found)
+
+
+def _check_arguments(asked: str, factory: Callable[..., object]) -> None:
+    try:
+        signature = inspect.signature(factory)
+    except (TypeError, ValueError):  # some of what is called tells no signature
+        return
+    try:
+        signature.bind()
+    except TypeError as error:
+        fix = "Name a function that makes the model and needs no arguments."
+        raise ModelError(f'"{asked}" is called without arguments: {error}.\n  {fix}') from error
 
 
 @contextmanager

@@ -57,7 +57,7 @@ Recipe = Annotated[Path, typer.Option("--recipe", "-r", metavar="FILE", help="Th
 Steps = Annotated[int | None, typer.Option(metavar="N", min=1, help="Updates of the optimizer in all.")]
 Epochs = Annotated[int | None, typer.Option(metavar="N", min=1, help="Epochs in all.")]
 StepsPerEpoch = Annotated[int | None, typer.Option(metavar="N", min=1, help="Updates in an epoch.")]
-Step = Annotated[
+At = Annotated[
     int | None, typer.Option(metavar="N", min=0, help="Show the values at this step; the first is 0.")
 ]
 
@@ -87,7 +87,7 @@ def plan_command(  # noqa: PLR0913  # one parameter an option
     epochs: Epochs = None,
     steps_per_epoch: StepsPerEpoch = None,
     form: Annotated[Form, typer.Option("--format", "-f", help="How to print it.")] = Form.table,
-    at: Step = None,
+    at: At = None,
 ) -> None:
     """Show the groups that a recipe makes of a model, and what is worth a second look."""
     if form is Form.toml and at is not None:
@@ -110,13 +110,13 @@ def explain_command(  # noqa: PLR0913  # one parameter an option
     epochs: Epochs = None,
     steps_per_epoch: StepsPerEpoch = None,
     form: Annotated[ExplainForm, typer.Option("--format", "-f", help="How to print it.")] = ExplainForm.table,
-    step: Step = None,
+    at: At = None,
 ) -> None:
     """Show where each value of a parameter comes from, rule by rule and factor by factor."""
     with reported():
         from paramgroups.cli.planning import Asked, show_explanation  # noqa: PLC0415  # it loads torch
 
-        show_explanation(Asked(model, recipe, steps, epochs, steps_per_epoch), param, form, step)
+        show_explanation(Asked(model, recipe, steps, epochs, steps_per_epoch), param, form, at)
 
 
 @app.command("demo", short_help="Four recipes compared on real images.")

@@ -33,8 +33,13 @@ def import_host(name: str) -> ModuleType:
 
 
 def _broken(name: str, error: Exception) -> ModelError:
-    fix = f'Install versions that fit together: pip install --upgrade "paramgroups[{name}]" torch torchvision'
-    return ModelError(f"{name} is installed, but does not load. {cause(error)}\n  {fix}")
+    return ModelError(f"{name} is installed, but does not load. {cause(error)}\n  {fitting(name)}")
+
+
+def fitting(name: str) -> str:
+    """What to do about a package that does not load."""
+    command = f'pip install --upgrade "paramgroups[{name}]" torch torchvision'
+    return f"Install versions that fit together, torch and torchvision from one index: {command}"
 
 
 @contextmanager
@@ -72,7 +77,9 @@ def built_on_meta(asked: str, make: Callable[[], object]) -> nn.Module:
 
 
 def cause(error: BaseException) -> str:
-    """An error's type and message, short enough for one screen."""
+    """The type and message of an error's first cause, short enough for one screen."""
+    while error.__cause__ is not None:
+        error = error.__cause__
     text = f"{type(error).__name__}: {error}"
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"
 

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from paramgroups.errors import ModelError
-from paramgroups.integrations.hosts import built_on_meta, cause, import_host, near, offline
+from paramgroups.integrations.hosts import built_on_meta, cause, fitting, import_host, near, offline
 
 CONFIG = "config.json"
 WANTED = f"Give a folder that holds a {CONFIG}, or a model class such as transformers:BertModel."
@@ -66,7 +66,9 @@ def _model_class(host: ModuleType, name: str, asked: str) -> Any:
             f'"{asked}": transformers {host.__version__} has no class "{name}".\n  {fix}'
         ) from error
     except Exception as error:  # a class is imported when it is asked for
-        raise ModelError(f'"{asked}": transformers cannot load it. {cause(error)}') from error
+        raise ModelError(
+            f'"{asked}": transformers cannot load it. {cause(error)}\n  {fitting(host.__name__)}'
+        ) from error
     is_model = isinstance(found, type) and issubclass(found, host.PreTrainedModel)
     if not (is_model and getattr(found, "config_class", None)):
         raise ModelError(f'"{asked}" is no model class with a configuration.\n  {WANTED}')

@@ -27,6 +27,7 @@ def bind(index: Index, model: nn.Module) -> Bound:
     for name, tensor in live.items():
         if name in index:
             _check_tied(name, index[name].name, tensor, bound.setdefault(index[name].name, tensor))
+    _check_apart(bound)
     if not _is_flat(model):
         _check_shapes(index, bound)
     return bound
@@ -53,6 +54,16 @@ def _check_tied(name: str, canonical: str, tensor: nn.Parameter, known: nn.Param
             f'"{name}" and "{canonical}" were one tensor when planned, and are two now. Tie them again, or '
             "plan this model."
         )
+
+
+def _check_apart(bound: Bound) -> None:
+    first: dict[int, str] = {}
+    for name, tensor in bound.items():
+        known = first.setdefault(id(tensor), name)
+        if known != name:
+            raise PlanError(
+                f'"{known}" and "{name}" were two tensors when planned, and are one now. Plan this model.'
+            )
 
 
 def _check_shapes(index: Index, bound: Bound) -> None:

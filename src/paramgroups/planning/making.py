@@ -7,10 +7,12 @@ from torch import nn
 
 from paramgroups.errors import PlanError, RuleError
 from paramgroups.indexing import Index, index, measure
+from paramgroups.optim import is_number
 from paramgroups.planning.matching import Pins
 from paramgroups.planning.plan import Plan
 from paramgroups.rules import Recipe
 from paramgroups.schedules import Horizon
+from paramgroups.schedules.checks import shown
 
 
 def plan(  # noqa: PLR0913  # the words of the language
@@ -72,12 +74,16 @@ def plan(  # noqa: PLR0913  # the words of the language
 
 
 def _checked(pins: Pins) -> Pins:
-    if isinstance(pins, Mapping) and all(isinstance(found, Mapping) for found in pins.values()):
+    if isinstance(pins, Mapping) and all(_is_pinned(found) for found in pins.values()):
         return {statistic: dict(found) for statistic, found in pins.items()}
     raise PlanError(
-        f"pins={pins!r}: give what another plan read, `other.pins`, or for each statistic the value of each "
+        f"pins={shown(pins)}: give what another plan read, `other.pins`, or for each statistic the value of each "
         "name."
     )
+
+
+def _is_pinned(found: object) -> bool:
+    return isinstance(found, Mapping) and all(map(is_number, found.values()))
 
 
 def _pins(model: nn.Module, recipe: Recipe, pins: Pins) -> dict[str, Mapping[str, float]]:

@@ -1,6 +1,5 @@
 """The plan: a recipe resolved against an index and a horizon."""
 
-import math
 import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import InitVar, dataclass, field
@@ -13,6 +12,7 @@ from torch import nn
 from paramgroups.errors import Finding, PlanError
 from paramgroups.indexing import Index, Row
 from paramgroups.indexing.pause import collector_paused
+from paramgroups.optim import is_finite
 from paramgroups.planning.binding import bind
 from paramgroups.planning.checks import Subject, check
 from paramgroups.planning.diff import Diff, diff
@@ -27,6 +27,7 @@ from paramgroups.planning.rows import PartRow, PlanRow, Snapshot, checked_name, 
 from paramgroups.planning.table import table, text
 from paramgroups.rules import Recipe
 from paramgroups.schedules import Horizon
+from paramgroups.schedules.checks import shown
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,6 +44,24 @@ class Plan:
         horizon: How long training is.
         pins: Statistics of the values, by statistic and name, for selectors that read them.
         model: The planned model, which binding takes unless it is given another. It is not kept alive.
+
+    Example:
+        >>> import paramgroups as pg
+        >>> from torch import nn
+        >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+        >>> rules = [pg.rule("2", lr_scale=10)]
+        >>> recipe = pg.Recipe(optimizer="sgd", lr=0.1, schedule=pg.schedules.linear(), rules=rules)
+        >>> plan = pg.plan(model, recipe, steps=4)
+        >>> print(plan)
+        Plan of 4 parameters in 2 groups, 4 steps
+        group    tensors  numbers   lr  weight_decay
+        default        2       40  0.1             0
+        2              2       18    1             0
+        Schedule of all: linear().
+        >>> plan["2.weight"].lr, plan.at(2)["2.weight"].lr, plan.curve("2.weight", "lr")
+        (1.0, 0.5, [1.0, 0.75, 0.5, 0.25])
+        >>> print(plan.explain("2.weight", step=2).chains["lr"][0])
+        0.5 = 0.1 (recipe) × 10 (rule 1 "2") × 0.5 (linear() at 50%)
     """
 
     given: Recipe
@@ -194,7 +213,7 @@ class Plan:
         return None if self._model is None else self._model()
 
     def check(self) -> list[Finding]:
-        """Advice: what resolves, but is seldom meant."""
+        """Advice: what resolves, but is seldom meant. `print` a finding to read it with its fix."""
         return check(Subject(self._resolution, self.groups))
 
     def diff(self, other: "Plan") -> Diff:
@@ -264,6 +283,6 @@ class Plan:
 
 
 def _plain_step(asked: str, step: Any) -> float:
-    if not isinstance(step, Real) or isinstance(step, bool) or not 0 <= float(step) < math.inf:
-        raise PlanError(f"plan.{asked}: step {step!r} is none. Steps are numbers, and count from 0.")
+    if not isinstance(step, Real) or isinstance(step, bool) or not is_finite(step) or step < 0:
+        raise PlanError(f"plan.{asked}: step {shown(step)} is none. Steps are numbers, and count from 0.")
     return int(step) if isinstance(step, Integral) else float(step)

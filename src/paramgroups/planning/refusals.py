@@ -10,16 +10,19 @@ from paramgroups.planning.matching import place_of, whole_of
 from paramgroups.planning.profile import Profile
 from paramgroups.planning.resolution import Resolution
 
+TRAINED_TYPES = ("float", "bfloat", "complex")
+
 
 def refuse(resolution: Resolution) -> None:
     """Refuse what is silently wrong.
 
     Raises:
-        PlanError: A hyperparameter is read by nobody, a value leaves its domain at some tick, or rows of
-            a tensor are given what only whole tensors have.
+        PlanError: A hyperparameter is read by nobody, a value leaves its domain at some tick, rows of
+            a tensor are given what only whole tensors have, or whole numbers are to be trained.
         ScheduleError: A schedule does not fit the horizon.
     """
     _check_whole(resolution)
+    _check_gradients(resolution)
     _check_read(resolution)
     _check_domains(resolution)
 
@@ -37,6 +40,21 @@ def _check_whole(resolution: Resolution) -> None:
                         f'"{resolution.index.rows[segment.position].name}": take the rows off, or leave '
                         f"{asked[0]}= out.\n  {place_of(match.number, resolution.profiler.recipe)}."
                     )
+
+
+def _check_gradients(resolution: Resolution) -> None:
+    """What a rule thaws can be trained: torch has no gradient of whole numbers, as quantised weights are."""
+    for position, row in enumerate(resolution.index):
+        if row.trainable or row.dtype.startswith(TRAINED_TYPES):
+            continue
+        thawed = [
+            link.origin for link in resolution.profile_at(position).trainable.links if link.value is True
+        ]
+        if thawed:
+            raise PlanError(
+                f'"{row.name}" holds {row.dtype}, of which torch takes no gradients, so that it cannot be '
+                f"trained. Leave it out of what is thawed.\n  {thawed[-1]}."
+            )
 
 
 def _check_read(resolution: Resolution) -> None:

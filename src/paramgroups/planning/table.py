@@ -47,9 +47,16 @@ def text(rows: Rows, groups: Sequence[Group], frozen: Sequence[Row]) -> str:
     kept, legend = _with_legend(kept)
     if parts := [_part(segment, group) for group in groups for segment in group.segments]:
         notes.append(f"Rows of their own: {listing(parts)}.")
-    if frozen:
-        notes.append(f"Never trained: {listing(row.name for row in frozen)}.")
-    return "\n".join([aligned(kept), *legend, *notes])
+    return "\n".join([aligned(kept), *legend, *notes, *never_trained(frozen)])
+
+
+def never_trained(frozen: Sequence[Row]) -> list[str]:
+    """Which parameters are never trained, in words: by a rule, or because the model came so."""
+    ruled = [row.name for row in frozen if row.trainable]
+    came = [row.name for row in frozen if not row.trainable]
+    return [f"Never trained: {listing(ruled)}."] * bool(ruled) + [
+        f"Never trained, since the model has requires_grad=False: {listing(came)}."
+    ] * bool(came)
 
 
 def _part(segment: RowSegment, group: Group) -> str:

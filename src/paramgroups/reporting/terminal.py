@@ -9,10 +9,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from paramgroups.errors import Finding, listing
+from paramgroups.errors import Finding
 from paramgroups.planning import Plan
 from paramgroups.planning.explain import Explanation
-from paramgroups.planning.table import FROZEN, WORDS, Rows, aligned, without_shared
+from paramgroups.planning.table import FROZEN, WORDS, Rows, aligned, never_trained, without_shared
 
 STYLES = {"error": "bold red", "warning": "yellow", "advice": "cyan"}
 FOLDED = 16
@@ -27,7 +27,7 @@ def plan_text(plan: Plan, findings: Sequence[Finding], step: int | None = None) 
         step: The step whose values are shown; without one those of each clock's start, schedule left out.
     """
     cells, notes = without_shared(plan.table(step))
-    told = [title(plan, step), aligned(cells), *notes, *_frozen(plan)]
+    told = [title(plan, step), aligned(cells), *notes, *never_trained(plan.frozen)]
     return "\n".join([*told, *(f"\n{finding}" for finding in findings)])
 
 
@@ -36,7 +36,7 @@ def plan_view(plan: Plan, findings: Sequence[Finding], step: int | None, width: 
     cells, notes = without_shared(plan.table(step))
     heading = Text(title(plan, step), style="bold")
     body = _table(cells) if _least_width(cells) <= width else _blocks(cells)
-    quiet = [Text(note, style="dim") for note in [*notes, *_frozen(plan)]]
+    quiet = [Text(note, style="dim") for note in [*notes, *never_trained(plan.frozen)]]
     return Lines(heading, body, *quiet, *(part for finding in findings for part in ("", _finding(finding))))
 
 
@@ -58,10 +58,6 @@ def title(plan: Plan, step: int | None) -> str:
         return plan.title
     share = "" if plan.horizon.ticks is None else f" ({plan.horizon.progress_text(step)})"
     return f"{plan.title}, at {plan.horizon.unit} {step:,}{share}"
-
-
-def _frozen(plan: Plan) -> list[str]:
-    return [f"Never trained: {listing(row.name for row in plan.frozen)}."] if plan.frozen else []
 
 
 def _least_width(rows: Rows) -> int:

@@ -1,14 +1,15 @@
 """Which group of the plan each group of an optimizer is; what does not fit is refused."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
 
-from paramgroups.errors import PlanError, listing, nearest
+from paramgroups.errors import CheckpointError, PlanError, listing, nearest
 from paramgroups.planning import Group, Plan
-from paramgroups.planning.binding import Bound, bind
+from paramgroups.planning.binding import Bound
 
 
 def adopted_groups(optimizer: Optimizer, plan: Plan, bound: Bound | None) -> list[Group]:
@@ -38,10 +39,20 @@ def adopted_groups(optimizer: Optimizer, plan: Plan, bound: Bound | None) -> lis
     return groups
 
 
-def live_tensors(plan: Plan, model: nn.Module | None) -> Bound | None:
-    """The tensors of the given model, else of the planned one, by name; None where neither is there."""
-    live = model if model is not None else plan.planned_model()
-    return None if live is None else bind(plan.index, live)
+def check_saved(state: Mapping[str, Any], optimizer: Optimizer) -> None:
+    """Refuse the state of an optimizer whose groups hold other parameters: torch goes by their places.
+
+    Raises:
+        CheckpointError: A group of the saved optimizer holds other parameters, or the same in another order.
+    """
+    for saved, held in zip(state.get("param_groups", ()), optimizer.param_groups, strict=False):
+        theirs, ours = saved.get("param_names"), held.get("param_names")
+        if theirs and ours and list(theirs) != list(ours):
+            raise CheckpointError(
+                f'The saved optimizer has {listing(theirs)} in the place of the group "{held["name"]}", which '
+                f"holds {listing(ours)}: torch would give the memory of one to the other. Plan with the "
+                "recipe of the saved run, or go on without its optimizer."
+            )
 
 
 def _by_name(optimizer: Optimizer, plan: Plan) -> list[Group]:

@@ -1,12 +1,11 @@
 """Edits: what is changed by hand while training, as one more voice in the cascade."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from paramgroups.errors import CheckpointError, ParamGroupsError, PlanError, RuleError, listing, nearest
-from paramgroups.optim import domain_of, is_number
+from paramgroups.optim import domain_of, is_finite, is_number
 from paramgroups.planning import Group
 from paramgroups.planning.cascade import Link
 from paramgroups.planning.course import Course
@@ -149,7 +148,7 @@ def no_state(state: object, error: object) -> CheckpointError:
 
 def _read(saved: Mapping[str, Any]) -> Edit:
     edit = Edit(**{field.name: saved[field.name] for field in fields(Edit)})
-    if not (is_number(edit.tick) and 0 <= edit.tick < math.inf):
+    if not (is_number(edit.tick) and is_finite(edit.tick) and edit.tick >= 0):
         raise TypeError(f"tick={edit.tick!r}")
     if not all(isinstance(name, str) for name in [edit.hyper, *edit.groups]):
         raise TypeError(f"hyper={edit.hyper!r}, groups={edit.groups!r}")

@@ -31,18 +31,18 @@ def thaw(tensors: Iterable[torch.Tensor]) -> None:
 class Freezing:
     """Follows the plan's windows on `trainable`.
 
-    What a rule freezes for the whole run is frozen here at once; what the user froze stays as it is. What is
-    frozen in the middle of a run is forgotten by the optimizer, so that it thaws as a new parameter does.
+    What a rule freezes or thaws for the whole run is frozen or thawed here at once; what the user froze stays
+    as it is unless a rule says otherwise. What is frozen in the middle of a run is forgotten by the optimizer, so that it thaws as a new parameter does.
 
     Args:
         plan: The plan.
         groups: The plan's groups in the optimizer's order.
         optimizer: The optimizer, whose groups hold the tensors.
-        model: The live model; None for the planned one.
+        model: The live model; None where there is none.
         bound: Its tensors by name; None where there is no model.
 
     Raises:
-        PlanError: Something is to be frozen, and there is no model in which to do it.
+        PlanError: Something is to be frozen or thawed, and there is no model in which to do it.
     """
 
     def __init__(
@@ -59,25 +59,24 @@ class Freezing:
             place for place, group in enumerate(groups) if group.profile.trainable.pieces != ALWAYS
         ]
         self._live: dict[int, bool] = {}
-        never = [row.name for row in plan.frozen if row.trainable]
         self._statistics: Statistics | None = None
-        if never or self._windowed:
-            self._hold_statistics(
-                plan, model, [] if bound is None else [bound[n] for n in never if n in bound]
+        never = [row.name for row in plan.frozen if row.trainable]
+        thawed = [name for group in groups for name in group.names if not plan.index[name].trainable]
+        if model is not None and bound is not None:
+            self._begin(model, _of(bound, never), _of(bound, thawed))
+        elif never or thawed or self._windowed:
+            raise PlanError(
+                "The plan freezes or thaws parameters, and the model in which it is to be done is gone, or was "
+                "never told. Give it: pg.Scheduler(optimizer, plan, model=…)."
             )
 
-    def _hold_statistics(self, plan: Plan, model: nn.Module | None, never: list[nn.Parameter]) -> None:
-        live = model if model is not None else plan.planned_model()
-        if live is None:
-            raise PlanError(
-                "The plan freezes parameters, and the model in which it is to be done is gone, or was never "
-                "told. Give it: pg.Scheduler(optimizer, plan, model=…)."
-            )
+    def _begin(self, model: nn.Module, never: list[nn.Parameter], thawed: list[nn.Parameter]) -> None:
         windowed = [
             tensor for place in self._windowed for tensor in self._optimizer.param_groups[place]["params"]
         ]
         freeze(never)
-        self._statistics = Statistics(live, [*never, *windowed])
+        thaw(thawed)
+        self._statistics = Statistics(model, [*never, *windowed])
 
     def follow(self, tick: float) -> None:
         """Freeze and thaw as the plan has it at a tick."""
@@ -97,3 +96,7 @@ class Freezing:
                 forget(self._optimizer, group, self._groups[place].profile.optimizer)
         elif not before:
             thaw(group["params"])
+
+
+def _of(bound: Bound, names: Iterable[str]) -> list[nn.Parameter]:
+    return [bound[name] for name in names if name in bound]

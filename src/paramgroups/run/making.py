@@ -6,7 +6,7 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from paramgroups.errors import PlanError
+from paramgroups.errors import PlanError, listing
 from paramgroups.optim import OptimizerClass, pack
 
 
@@ -26,7 +26,11 @@ def make(optimizer: OptimizerClass, groups: list[dict[str, Any]], settings: Mapp
     try:
         return optimizer.cls(groups, **known)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise PlanError(f"{optimizer.name} does not take the plan's groups: {error}") from error
+        names = listing(str(group.get("name")) for group in groups)
+        raise PlanError(
+            f"{optimizer.name} does not take the plan's groups: {str(error).rstrip('.')}. It was given: "
+            f"{names}. Change the recipe's rules or settings, or name another optimizer."
+        ) from error
 
 
 def forget(optimizer: Optimizer, group: dict[str, Any], made_of: OptimizerClass) -> None:

@@ -1,6 +1,5 @@
 """The scheduler: drives a plan through training, on any torch optimizer."""
 
-import math
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -10,14 +9,16 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from paramgroups.errors import PlanError
-from paramgroups.optim import is_number
+from paramgroups.optim import is_finite, is_number
 from paramgroups.planning import Plan
-from paramgroups.run.adopting import adopted_groups, live_tensors
+from paramgroups.planning.binding import bind
+from paramgroups.run.adopting import adopted_groups, check_saved
 from paramgroups.run.choosing import chosen_groups
 from paramgroups.run.clocks import Clocks
 from paramgroups.run.edits import Edit, edited, edits_of, no_state, read_edits
 from paramgroups.run.freezing import Freezing
 from paramgroups.run.writing import Courses, Writer, plain_rate
+from paramgroups.schedules.checks import shown
 from paramgroups.select import Selector
 
 _DRIVERS: weakref.WeakKeyDictionary[Optimizer, "weakref.ref[Scheduler]"] = weakref.WeakKeyDictionary()
@@ -57,12 +58,13 @@ class Scheduler(LRScheduler):
 
     def __init__(self, optimizer: Optimizer, plan: Plan, model: nn.Module | None = None) -> None:
         _check_arguments(optimizer, plan)
-        bound = live_tensors(plan, model)
+        live = model if model is not None else plan.planned_model()
+        bound = None if live is None else bind(plan.index, live)
         self.plan = plan
         self.edits: list[Edit] = []
         self._groups = adopted_groups(optimizer, plan, bound)
         self._clocks = Clocks(plan.horizon)
-        self._freezing = Freezing(plan, self._groups, optimizer, model, bound)
+        self._freezing = Freezing(plan, self._groups, optimizer, live, bound)
         self._writers = [
             Writer(held, group.written)
             for held, group in zip(optimizer.param_groups, self._groups, strict=True)
@@ -106,8 +108,11 @@ class Scheduler(LRScheduler):
     def scale(self, selector: str | Selector, factor: float) -> None:
         """Multiply the rate of some groups from now on, on top of their schedule.
 
+        What is written into `optimizer.param_groups` instead is written over at the next `step`.
+
         Args:
-            selector: A selector that matches whole groups, or the name of a group.
+            selector: A selector that matches whole groups, or the name of a group; a rule with `group=` makes
+                one of a part.
             factor: At least 0.
 
         Raises:
@@ -173,7 +178,7 @@ class Scheduler(LRScheduler):
         """
         try:
             tick, count = _checked_tick(state_dict["last_epoch"]), int(state_dict["_step_count"])
-        except (KeyError, TypeError, ValueError, PlanError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, PlanError) as error:
             raise no_state(state_dict, error) from error
         self.edits, courses = read_edits(state_dict, self._groups)
         self._follow(courses)
@@ -194,10 +199,20 @@ class Scheduler(LRScheduler):
     def _attach(self) -> None:
         _DRIVERS[self.optimizer] = weakref.ref(self)
         self.optimizer.register_step_post_hook(_for(self, Scheduler._count))
-        self.optimizer.register_load_state_dict_post_hook(_for(self, Scheduler._write))
+        self.optimizer.register_load_state_dict_pre_hook(_for(self, Scheduler._check_saved))
+        self.optimizer.register_load_state_dict_post_hook(_for(self, Scheduler._take_back))
 
-    def _count(self) -> None:
+    def _count(self, *_: Any) -> None:
         self._clocks.update()
+
+    def _check_saved(self, state: dict[str, Any]) -> None:
+        check_saved(state, self.optimizer)
+
+    def _take_back(self) -> None:
+        """A loaded state has brought the names and the values of the saved run."""
+        for held, group in zip(self.optimizer.param_groups, self._groups, strict=True):
+            held["name"] = group.name
+        self._write()
 
     def _check_driving(self) -> None:
         if _driver(self.optimizer) is not self:
@@ -213,14 +228,14 @@ def _driver(optimizer: Optimizer) -> Scheduler | None:
     return None if known is None else known()
 
 
-def _for(scheduler: Scheduler, act: Callable[[Scheduler], None]) -> Callable[..., None]:
+def _for(scheduler: Scheduler, act: Callable[..., None]) -> Callable[..., None]:
     """A hook that acts while its scheduler lives and drives, and keeps it alive no longer."""
     known = weakref.ref(scheduler)
 
-    def hook(optimizer: Optimizer, *_: Any) -> None:
+    def hook(optimizer: Optimizer, *given: Any) -> None:
         living = known()
         if living is not None and _driver(optimizer) is living:
-            act(living)
+            act(living, *given)
 
     return hook
 
@@ -236,9 +251,9 @@ def _check_arguments(optimizer: object, plan: object) -> None:
 
 def _checked_tick(epoch: Any) -> float:
     value = epoch.item() if hasattr(epoch, "dtype") and hasattr(epoch, "item") else epoch
-    if not is_number(value) or not 0 <= value < math.inf:
+    if not is_number(value) or not is_finite(value) or value < 0:
         raise PlanError(
-            f"scheduler.step({epoch!r}): give the tick to go to, a number of at least 0, or nothing "
+            f"scheduler.step({shown(epoch)}): give the tick to go to, a number of at least 0, or nothing "
             "for the next."
         )
     return float(value) if isinstance(value, float) else int(value)

@@ -42,7 +42,7 @@ class Statistics:
     Args:
         model: The live model.
         ruled: The tensors that rules freeze at some time. Modules that belong to none of them are left
-            alone: what the user froze is the user's.
+            alone: what the user froze is the user's. What an earlier run left held is taken over.
     """
 
     def __init__(self, model: nn.Module, ruled: Iterable[torch.Tensor]) -> None:
@@ -55,9 +55,9 @@ class Statistics:
         self._watched = [
             (module, tensors)
             for module, tensors in keepers.items()
-            if any(id(tensor) in theirs for tensor in tensors)
+            if is_held(module) or any(id(tensor) in theirs for tensor in tensors)
         ]
-        self._held: dict[nn.Module, bool] = {}
+        self._held = {module: False for module in keepers if is_held(module)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Modules that were pickled while they were held are held again."""
@@ -74,7 +74,8 @@ class Statistics:
                 hold(module)
             elif not frozen and module in self._held:
                 apart = self._held.pop(module)
-                release(module, training=self._mode_around(module) and not apart)
+                if is_held(module):
+                    release(module, training=self._mode_around(module) and not apart)
 
     def _tensors(self, module: nn.Module) -> list[nn.Parameter]:
         at: nn.Module | None = module

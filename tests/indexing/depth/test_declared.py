@@ -29,6 +29,13 @@ def depths(depth: Any) -> dict[str, int]:
 MATCHER = {"stem": r"^stem", "blocks": [(r"^blocks\.(\d+)", None), (r"^norm", (99999,))]}
 
 
+def test_a_function_that_fails_is_named_with_what_it_was_asked() -> None:
+    with pytest.raises(
+        ModelError, match=r'depth\("stem.weight"\) raised KeyError: .stem.weight.*return a level'
+    ):
+        index(model(), depth=lambda name: {}[name])
+
+
 def test_a_group_matcher_orders_by_number_and_puts_the_rest_on_top() -> None:
     found = depths(MATCHER)
     assert (found["stem"], found["blocks.0"], found["blocks.2"], found["blocks.11"]) == (0, 1, 3, 12)

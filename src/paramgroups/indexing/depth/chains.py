@@ -94,7 +94,8 @@ def _lines(outline: Outline, position: int, sight: Sight) -> list[Line]:
     if position and (_is_side_by_side(outline, position) or outline.all_are(position, "heads")):
         return []
     children, elements = _children(outline, position, sight)
-    inner = {child: _inner(outline, child, elements, sight) for child in children}
+    kinds = Counter(type(outline[one]) for one in elements)
+    inner = {child: _inner(outline, child, elements, kinds, sight) for child in children}
     towers = [
         child
         for child in children
@@ -148,14 +149,16 @@ def _interleaved(outline: Outline, children: list[int], sight: Sight) -> tuple[l
     return children, set()
 
 
-def _inner(outline: Outline, child: int, elements: set[int], sight: Sight) -> list[Line]:
+def _inner(
+    outline: Outline, child: int, elements: set[int], kinds: Mapping[type, int], sight: Sight
+) -> list[Line]:
     """The lines within a child; a repeated element of a chain is asked for a chain of blocks only."""
     if sight.is_block is is_leaf:
         return [] if is_leaf(outline, child) else _lines(outline, child, sight)
     if child not in elements or _is_series(outline[child]):
         return _lines(outline, child, sight)
-    alike = sum(type(outline[one]) is type(outline[child]) for one in elements)
-    return _stage(outline, child) if alike > 1 or len(elements) == 1 else _lines(outline, child, sight)
+    repeated = kinds[type(outline[child])] > 1 or len(elements) == 1
+    return _stage(outline, child) if repeated else _lines(outline, child, sight)
 
 
 def _stage(outline: Outline, position: int) -> list[Line]:

@@ -31,7 +31,7 @@ def declared(depth: Declaration, names: Sequence[str]) -> list[Level]:
         ModelError: It is none of these, a name has no level, or a level is no whole number from 0.
     """
     if callable(depth):
-        return _levels([_whole(depth(name), f'depth("{name}")') for name in names])
+        return _levels([_whole(_asked_of(depth, name), f'depth("{name}")') for name in names])
     if not isinstance(depth, Mapping) or not depth or not all(isinstance(key, str) for key in depth):
         raise ModelError(
             f"depth={depth!r} declares no depth. Give a function of a name, a mapping of paths to levels, "
@@ -75,6 +75,15 @@ def asked(model: nn.Module, names: Sequence[str]) -> list[Level] | None:
 def _levels(depths: Sequence[int]) -> list[Level]:
     levels = max(depths, default=0) + 1
     return [Level(depth, levels, "") for depth in depths]
+
+
+def _asked_of(depth: Callable[[str], Any], name: str) -> Any:
+    try:
+        return depth(name)
+    except Exception as error:
+        raise ModelError(
+            f'depth("{name}") raised {type(error).__name__}: {error}. It must return a level for each name.'
+        ) from error
 
 
 def _whole(level: Any, what: str) -> int:
