@@ -1,7 +1,10 @@
-"""Every block of Python in the documents runs."""
+"""Every block of Python in the documents runs, and every example of a docstring."""
 
+import doctest
 import json
+import pkgutil
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import paramgroups as pg
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MODULES = [found.name for found in pkgutil.walk_packages(pg.__path__, "paramgroups.")]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 SHOWN = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -82,6 +86,20 @@ def test_the_page_on_training_names_every_finding() -> None:
     rows = re.findall(r"^\| (PG\d+) \| (\w+) \|", page, re.MULTILINE)
     source = (ROOT / "src" / "paramgroups" / "planning" / "checks.py").read_text()
     assert rows == re.findall(r'"(PG\d+)",\s*"(\w+)"', source)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_example_of_a_docstring_runs(module: str) -> None:
+    assert doctest.testmod(import_module(module)).failed == 0
+
+
+def test_public_functions_have_an_example() -> None:
+    public = [pg.index, pg.plan, pg.Plan, pg.rule, pg.Recipe, pg.build, pg.Scheduler, pg.load_recipe]
+    parts = [
+        getattr(pg.recipes, name) for name in ("backbone_head", "by_magnitude", "by_type", "layer_decay")
+    ]
+    for found in [*public, pg.per_parameter, *parts, pg.recipes.no_decay]:
+        assert ">>> " in (found.__doc__ or ""), found
 
 
 def test_links_between_documents_lead_somewhere() -> None:

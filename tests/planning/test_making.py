@@ -29,7 +29,7 @@ def test_whole_numbers_cannot_be_thawed() -> None:
 
 @pytest.mark.parametrize("value", ["x", None, [1.0]])
 def test_a_pinned_value_that_is_no_number(value: Any) -> None:
-    with pytest.raises(PlanError, match="pins=.*give what another plan read"):
+    with pytest.raises(PlanError, match=r"pins=.*give what another plan read"):
         pg.plan(Reader(), PLAIN, pins={"rms": {"stem.weight": value}})
 
 

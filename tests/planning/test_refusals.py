@@ -155,11 +155,6 @@ CASES: dict[str, Case] = {
         PlanError,
         'group= is for whole tensors, and "embed.weight[5:]" selects rows of "embed.weight"',
     ),
-    "a group for a while": (
-        lambda: planned(pg.rule("head", group="head", until=5)),
-        PlanError,
-        "group= holds for the whole run, since groups never change in training",
-    ),
     "an optimizer for a while": (
         lambda: planned(pg.rule("head", optimizer="sgd", start=5)),
         PlanError,

@@ -93,10 +93,17 @@ def test_an_optimizer_made_before_the_parameters_were_replaced(model: Net) -> No
         pg.Scheduler(optimizer, plan)
 
 
-def test_another_class_than_planned(model: Net) -> None:
+def test_another_class_that_reads_what_is_said_is_driven(model: Net) -> None:
     plan, groups = groups_of(model)
-    with pytest.raises(PlanError, match=r"planned for SGD, and the optimizer is RMSprop. Name that one"):
-        pg.Scheduler(torch.optim.RMSprop(groups), plan)
+    assert pg.Scheduler(torch.optim.RMSprop(groups), plan).rates == {g.name: g.lr for g in plan.groups}
+
+
+def test_another_class_that_does_not_read_what_is_said(model: Net) -> None:
+    plan = pg.plan(model, pg.Recipe(optimizer="sgd", lr=0.1, momentum=0.9, nesterov=True))
+    with pytest.raises(
+        PlanError, match=r'"nesterov" of the group "default" .* for SGD, and RMSprop does not'
+    ):
+        pg.Scheduler(torch.optim.RMSprop(plan.param_groups()), plan)
 
 
 def test_a_subclass_of_the_planned_class_is_taken(model: Net) -> None:

@@ -118,11 +118,11 @@ def of_rates(selector: str, other: str) -> tuple[Net, torch.optim.Optimizer, pg.
 
 
 def test_groups_of_other_parameters_are_refused_before_anything_is_loaded() -> None:
-    model, optimizer, _ = of_rates("blocks.0", "head | stem")
+    model, optimizer, _ = of_rates("stem.0 | blocks.0", "head")
     update(model, optimizer, 0)
-    _, other, _ = of_rates("blocks.1", "head | stem")
+    _, other, _ = of_rates("stem.0 | blocks.1", "head")
     with pytest.raises(
-        CheckpointError, match=r"has blocks.1.norm.weight, .* in the place of .*blocks.0.norm"
+        CheckpointError, match=r"has stem.0.weight, stem.0.bias, blocks.0.* in the place of .*blocks.1.norm"
     ):
         other.load_state_dict(optimizer.state_dict())
     assert not other.state

@@ -9,6 +9,11 @@ import typer
 
 from paramgroups.errors import ParamGroupsError
 
+OPTIONS = {
+    "steps": "--steps N",
+    "epochs": "--epochs N",
+    "steps_per_epoch": "--steps-per-epoch N",
+}
 FOUND, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 
@@ -18,10 +23,16 @@ def reported() -> Iterator[None]:
     try:
         yield
     except ParamGroupsError as error:
-        typer.echo(f"Error: {error}", err=True)
+        typer.echo(f"Error: {error}{_options(str(error))}", err=True)
         raise typer.Exit(BAD_INPUT) from error
     except KeyboardInterrupt as error:
         raise typer.Exit(INTERRUPTED) from error
+
+
+def _options(message: str) -> str:
+    """The options that say what a message asks for in Python's words."""
+    named = [option for word, option in OPTIONS.items() if f" {word}=" in message]
+    return f"\n  Here: {', '.join(named)}." if named else ""
 
 
 def write(text: str) -> None:

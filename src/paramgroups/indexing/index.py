@@ -50,10 +50,10 @@ class Index:
         """
         try:
             return self.positions[name]
-        except KeyError:
+        except (KeyError, TypeError):
             found = f"The model has {len(self.rows):,} parameters."
             raise ModelError(
-                f'"{name}" is no parameter of the model. {found} {nearest(name, self.positions)}'
+                f'"{name}" is no parameter of the model. {found} {nearest(str(name), self.positions)}'
             ) from None
 
     def column(self, attribute: str) -> npt.NDArray[np.generic]:

@@ -10,6 +10,8 @@ from paramgroups.planning.cascade import Chain, Link, Piece, at, merged
 from paramgroups.planning.timing import Timing
 from paramgroups.schedules import Horizon, Schedule
 
+DEFAULT = "default of "
+"""How the origin of a value begins that the optimizer's class gives."""
 UNENDING = 10_000
 """So many ticks are checked where training has no known end."""
 
@@ -65,6 +67,11 @@ class Course:
     def constant(self) -> bool:
         """Whether it has one value at all ticks."""
         return len(self.chain.pieces) == 1 and self.timings == ((0.0, None),)
+
+    @property
+    def unsaid(self) -> bool:
+        """Whether it is the optimizer's default, of which neither the recipe nor a rule says anything."""
+        return self.constant and len(self.chain.links) == 1 and self.chain.links[0].origin.startswith(DEFAULT)
 
     def then(self, link: Link) -> "Course":
         """This course with one more voice in its cascade."""

@@ -60,7 +60,7 @@ class Teller:
         told = {
             name: list(self.course(course))
             for name, course in courses.items()
-            if name in ALWAYS or not _is_default(course)
+            if name in ALWAYS or not course.unsaid
         }
         told |= {f"rows {s.start:,} to {s.stop - 1:,}": list(self.part(own, profile)) for s, own in parts}
         told["trainable"] = list(self.chain(profile.trainable))
@@ -160,11 +160,3 @@ def _title(row: Row, group: str | None) -> str:
     also = f", also {', '.join(row.aliases)}" if row.aliases else ""
     member = "never trained" if group is None else f'group "{group}"'
     return f"{row.role} {row.shape}, {place}{tower}{also}, {member}"
-
-
-def _is_default(course: Course) -> bool:
-    return (
-        len(course.chain.links) == 1
-        and course.constant
-        and course.chain.links[0].origin.startswith("default")
-    )

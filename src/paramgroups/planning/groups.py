@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from paramgroups.optim import pack
 from paramgroups.optim.hyperparameters import SWITCHES
 from paramgroups.planning.course import Course
-from paramgroups.planning.naming import names_of
+from paramgroups.planning.naming import Member, names_of
 from paramgroups.planning.profile import Profile
 from paramgroups.planning.resolution import Resolution
 
@@ -94,13 +95,20 @@ def _row_data(segment: RowSegment, whole: Profile, tick: float | None) -> Settin
 
 def groups_of(resolution: Resolution) -> tuple[Group, ...]:
     """Merge the parameters that are ever trained by equal values, in the model's order."""
-    merged: dict[Any, list[int]] = {}
+    merged: dict[Any, list[list[int]]] = {}
     for profile, positions in _members(resolution):
-        merged.setdefault(profile.key, []).extend(positions)
-    members = sorted(map(sorted, merged.values()))
-    labelled = [(resolution.profile_at(first), resolution.index.rows[first]) for first, *_ in members]
-    names = names_of(labelled, resolution.matches)
-    return tuple(_group(name, positions, resolution) for name, positions in zip(names, members, strict=True))
+        merged.setdefault(profile.key, []).append(positions)
+    groups = sorted(map(sorted, merged.values()))
+    members = [[_member(positions, resolution) for positions in parts] for parts in groups]
+    names = names_of(members, resolution.matches)
+    return tuple(
+        _group(name, sorted(chain(*parts)), resolution) for name, parts in zip(names, groups, strict=True)
+    )
+
+
+def _member(positions: list[int], resolution: Resolution) -> Member:
+    rows = [resolution.index.rows[position] for position in positions]
+    return Member(resolution.profile_at(positions[0]), rows)
 
 
 def _members(resolution: Resolution) -> Iterator[tuple[Profile, list[int]]]:

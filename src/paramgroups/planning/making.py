@@ -77,8 +77,8 @@ def _checked(pins: Pins) -> Pins:
     if isinstance(pins, Mapping) and all(_is_pinned(found) for found in pins.values()):
         return {statistic: dict(found) for statistic, found in pins.items()}
     raise PlanError(
-        f"pins={shown(pins)}: give what another plan read, `other.pins`, or for each statistic the value of each "
-        "name."
+        f"pins={shown(pins)}: give what another plan read, `other.pins`, or for each statistic the value of "
+        "each name."
     )
 
 

@@ -13,7 +13,7 @@ from paramgroups.errors import NoMatchError, ParamGroupsError, PlanError
 from paramgroups.indexing import Index, Row
 from paramgroups.rules import Assignment, Recipe, RowValue, Rule
 from paramgroups.rules.rule import assignments
-from paramgroups.select import Selection, nearest_match
+from paramgroups.select import Selection, nearest_match, rows_there
 
 Codes = npt.NDArray[np.int64]
 Pins = Mapping[str, Mapping[str, float]]
@@ -128,6 +128,8 @@ def _selected(rule: Rule, number: int, recipe: Recipe, index: Index, pins: Pins)
 def _no_match(rule: Rule, number: int, recipe: Recipe, index: Index, pins: Pins) -> NoMatchError:
     near = nearest_match(rule.selector, index, pins)
     nearest = f'\n  Nearest: "{near[0]}" ({near[1]:,} parameter{"s" * (near[1] != 1)}).' if near else ""
+    if there := rows_there(rule.selector, index):
+        nearest = f'\n  "{there[0]}" has {there[1]:,} rows.'
     return NoMatchError(
         f'"{rule.selector.written}" matches none of {len(index):,} parameters.{nearest}\n'
         f'  {place_of(number, recipe)}. If that is meant, give the rule missing="ignore".'

@@ -2,31 +2,40 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, count
+from typing import NamedTuple
 
 from paramgroups.indexing import Row
 from paramgroups.planning.cascade import Link
 from paramgroups.planning.matching import Match
 from paramgroups.planning.profile import Profile
+from paramgroups.rules import RowValue
 
-Labelled = tuple[Profile, Row]
+SHOWN = 3
 
 
-def names_of(labelled: Sequence[Labelled], matches: Sequence[Match]) -> list[str]:
+class Member(NamedTuple):
+    """The parameters of a group that have one profile."""
+
+    profile: Profile
+    rows: Sequence[Row]
+
+
+def names_of(groups: Sequence[Sequence[Member]], matches: Sequence[Match]) -> list[str]:
     """A name for each group; what a rule names goes first, so that nothing else takes its name.
 
     Args:
-        labelled: For each group the profile and the first parameter.
+        groups: The members of each group.
         matches: What each rule matches.
     """
     found: dict[int, str] = {}
     taken: set[str] = set()
-    for place in sorted(range(len(labelled)), key=lambda place: labelled[place][0].group is None):
-        profile, row = labelled[place]
-        words = label(profile, matches, row)
-        wanted = [profile.group, f"{profile.group}, {words}"] if profile.group else [words]
+    asked = [members[0].profile.group for members in groups]
+    for place in sorted(range(len(groups)), key=lambda place: asked[place] is None):
+        group, words = asked[place], label(groups[place], matches)
+        wanted = [group, f"{group}, {words}"] if group else [words]
         found[place] = _free(wanted, taken)
         taken.add(found[place])
-    return [found[place] for place in range(len(labelled))]
+    return [found[place] for place in range(len(groups))]
 
 
 def _free(wanted: Sequence[str], taken: Collection[str]) -> str:
@@ -35,14 +44,26 @@ def _free(wanted: Sequence[str], taken: Collection[str]) -> str:
     return next(name for name in chain(wanted, numbered) if name not in taken)
 
 
-def label(profile: Profile, matches: Sequence[Match], row: Row) -> str:
-    """A name for the parameters of a profile, of the rules that decide their values."""
+def label(members: Sequence[Member], matches: Sequence[Match]) -> str:
+    """A name for a group, of the rules that decide its values: of those that all its members share.
+
+    Where they share none, each member's rules are named.
+    """
+    told = [_words(member, matches) for member in members]
+    shared = [word for word in told[0] if all(word in words for words in told)]
+    if shared or not all(told):
+        return ", ".join(shared) or "default"
+    each = list(dict.fromkeys(", ".join(words) for words in told))
+    return " | ".join(each[:SHOWN]) + (" | …" if len(each) > SHOWN else "")
+
+
+def _words(member: Member, matches: Sequence[Match]) -> list[str]:
     acting: dict[int, Link] = {}
-    for link in _heard(profile):
+    for link in _heard(member.profile):
         if link.rule not in acting or link.source is not None:
             acting[link.rule] = link
-    words = [_word(matches[number - 1], acting[number], row) for number in sorted(acting) if number]
-    return ", ".join(dict.fromkeys(word for word in words if word)) or "default"
+    words = (_word(matches[number - 1], acting[number], member.rows) for number in sorted(acting) if number)
+    return list(dict.fromkeys(word for word in words if word))
 
 
 def _heard(profile: Profile) -> Iterator[Link]:
@@ -55,7 +76,8 @@ def _heard(profile: Profile) -> Iterator[Link]:
                 yield from cascade.acting(start)
 
 
-def _word(match: Match, link: Link, row: Row) -> str:
-    if link.source is not None:
-        return link.source.word(row, link.value)
-    return "" if match.rule.selector.text == "**" else match.rule.selector.written
+def _word(match: Match, link: Link, rows: Sequence[Row]) -> str:
+    if link.source is None:
+        return "" if match.rule.selector.text == "**" else match.rule.selector.written
+    words = {link.source.word(row, link.value) for row in rows}
+    return words.pop() if len(words) == 1 else RowValue.word(link.source, rows[0], link.value)

@@ -283,6 +283,7 @@ class Plan:
 
 
 def _plain_step(asked: str, step: Any) -> float:
-    if not isinstance(step, Real) or isinstance(step, bool) or not is_finite(step) or step < 0:
+    real = isinstance(step, Real) and not isinstance(step, bool)
+    if not real or not is_finite(step) or step < 0:
         raise PlanError(f"plan.{asked}: step {shown(step)} is none. Steps are numbers, and count from 0.")
     return int(step) if isinstance(step, Integral) else float(step)

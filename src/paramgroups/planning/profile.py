@@ -10,7 +10,7 @@ from typing import Any
 from paramgroups.errors import PlanError, nearest
 from paramgroups.optim import OptimizerClass, is_number, optimizer_class, pack
 from paramgroups.planning.cascade import Chain, Link
-from paramgroups.planning.course import Course, timings
+from paramgroups.planning.course import DEFAULT, Course, timings
 from paramgroups.planning.matching import Match, place_of
 from paramgroups.planning.timing import Timing
 from paramgroups.planning.voices import CLOCK, CLOCKS, SCHEDULE, Window, links_of, window_of
@@ -136,7 +136,7 @@ class Profiler:
             for name, default in optimizer.defaults.items():
                 link = _base(settings.get(name, default), "recipe")
                 if name not in settings:
-                    link = link._replace(origin=f"default of {optimizer.name}")
+                    link = link._replace(origin=f"{DEFAULT}{optimizer.name}")
                 schedule = Chain((_base(schedules.get(name), "recipe"),))
                 self._untouched[key][name] = self._course(Chain((link,)), schedule, clocks, thaws)
         return self._untouched[key]

@@ -49,6 +49,21 @@ class PlanRow:
         """Its hyperparameters by name; a copy, since parameters of equal values share them."""
         return dict(self._values)
 
+    @property
+    def name(self) -> str:
+        """Its canonical name."""
+        return self.row.name
+
+    @property
+    def lr(self) -> float:
+        """Its rate."""
+        return float(self._values["lr"])
+
+    @property
+    def trainable(self) -> bool:
+        """Whether it is trained at this time."""
+        return bool(self._values["trainable"])
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)

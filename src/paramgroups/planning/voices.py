@@ -57,8 +57,8 @@ def window_of(match: Match, recipe: Recipe, horizon: Horizon) -> Window:
 
 
 def _check_whole_run(rule: Rule, *, windowed: bool) -> None:
-    if windowed and (rule.optimizer or rule.group):
+    if windowed and rule.optimizer:
         raise PlanError(
-            f"{'optimizer' if rule.optimizer else 'group'}= holds for the whole run, since groups never "
-            "change in training: take start= and until= off, or give it a rule of its own."
+            "optimizer= holds for the whole run, since groups never change in training: take start= and "
+            "until= off, or give it a rule of its own."
         )

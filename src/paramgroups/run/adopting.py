@@ -8,6 +8,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from paramgroups.errors import CheckpointError, PlanError, listing, nearest
+from paramgroups.optim import unpack
 from paramgroups.planning import Group, Plan
 from paramgroups.planning.binding import Bound
 
@@ -49,9 +50,9 @@ def check_saved(state: Mapping[str, Any], optimizer: Optimizer) -> None:
         theirs, ours = saved.get("param_names"), held.get("param_names")
         if theirs and ours and list(theirs) != list(ours):
             raise CheckpointError(
-                f'The saved optimizer has {listing(theirs)} in the place of the group "{held["name"]}", which '
-                f"holds {listing(ours)}: torch would give the memory of one to the other. Plan with the "
-                "recipe of the saved run, or go on without its optimizer."
+                f'The saved optimizer has {listing(theirs)} in the place of the group "{held["name"]}", '
+                f"which holds {listing(ours)}: torch would give the memory of one to the other. Plan with "
+                "the recipe of the saved run, or go on without its optimizer."
             )
 
 
@@ -78,10 +79,12 @@ def _check_abilities(optimizer: Optimizer, group: Group) -> None:
             f'Rows {first.start} to {first.stop - 1} of "{first.name}" have values of their own, and '
             f"{type(optimizer).__name__} steps whole tensors: give the rule the whole tensor."
         )
-    if not isinstance(optimizer, group.profile.optimizer.cls):
+    reads = unpack(optimizer.defaults)
+    said = [name for name, course in group.courses.items() if not course.unsaid]
+    if unread := [name for name in said if name not in reads]:
         raise PlanError(
-            f'The group "{group.name}" is planned for {group.profile.optimizer.name}, and the optimizer is '
-            f"{type(optimizer).__name__}. Name that one in the recipe."
+            f'"{unread[0]}" of the group "{group.name}" is planned for {group.profile.optimizer.name}, and '
+            f"{type(optimizer).__name__} does not read it. {nearest(unread[0], reads)}"
         )
 
 

@@ -32,7 +32,8 @@ class Freezing:
     """Follows the plan's windows on `trainable`.
 
     What a rule freezes or thaws for the whole run is frozen or thawed here at once; what the user froze stays
-    as it is unless a rule says otherwise. What is frozen in the middle of a run is forgotten by the optimizer, so that it thaws as a new parameter does.
+    as it is unless a rule says otherwise. What is frozen in the middle of a run is forgotten by the
+    optimizer, so that it thaws as a new parameter does.
 
     Args:
         plan: The plan.
@@ -66,8 +67,8 @@ class Freezing:
             self._begin(model, _of(bound, never), _of(bound, thawed))
         elif never or thawed or self._windowed:
             raise PlanError(
-                "The plan freezes or thaws parameters, and the model in which it is to be done is gone, or was "
-                "never told. Give it: pg.Scheduler(optimizer, plan, model=…)."
+                "The plan freezes or thaws parameters, and the model in which it is to be done is gone, or "
+                "was never told. Give it: pg.Scheduler(optimizer, plan, model=…)."
             )
 
     def _begin(self, model: nn.Module, never: list[nn.Parameter], thawed: list[nn.Parameter]) -> None:

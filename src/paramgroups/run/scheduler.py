@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from paramgroups.errors import PlanError
-from paramgroups.optim import is_finite, is_number
+from paramgroups.optim import is_finite, is_number, unpack
 from paramgroups.planning import Plan
 from paramgroups.planning.binding import bind
 from paramgroups.run.adopting import adopted_groups, check_saved
@@ -65,8 +65,9 @@ class Scheduler(LRScheduler):
         self._groups = adopted_groups(optimizer, plan, bound)
         self._clocks = Clocks(plan.horizon)
         self._freezing = Freezing(plan, self._groups, optimizer, live, bound)
+        reads = unpack(optimizer.defaults)
         self._writers = [
-            Writer(held, group.written)
+            Writer(held, {name: course for name, course in group.written.items() if name in reads})
             for held, group in zip(optimizer.param_groups, self._groups, strict=True)
         ]
         for held, group in zip(optimizer.param_groups, self._groups, strict=True):

@@ -25,7 +25,7 @@ from paramgroups.select.constructors import (
     type,  # noqa: A004  # `select.type` is a word of the language
     where,
 )
-from paramgroups.select.near import nearest_match
+from paramgroups.select.near import nearest_match, rows_there
 from paramgroups.select.selection import Selection
 from paramgroups.select.selector import Selector, as_selector, parse
 
@@ -43,6 +43,7 @@ __all__ = [
     "regex",
     "role",
     "rows",
+    "rows_there",
     "stat",
     "type",
     "where",

@@ -101,9 +101,9 @@ def type(module: str | builtins.type) -> Selector:  # noqa: A001  # `select.type
         parse('@LayerNorm')
     """
     found = module.__name__ if isinstance(module, builtins.type) else module
-    if not isinstance(found, str):
+    if not isinstance(found, str) or found.startswith("@"):
         raise SelectorError(
-            f'A module type is a class or its name, such as "LayerNorm"; found {shown(module)}.'
+            f'A module type is a class or its name, such as "LayerNorm", with no "@"; found {shown(module)}.'
         )
     return made(Type(found))
 

@@ -8,7 +8,7 @@ from itertools import chain, islice
 from paramgroups.indexing.index import Index
 from paramgroups.indexing.spelling import Spelling
 from paramgroups.select.conditions import Attribute
-from paramgroups.select.nodes import Node, Path, Pins, Role, Scope, Type
+from paramgroups.select.nodes import Node, Path, Pins, Role, Rows, Scope, Type
 from paramgroups.select.operators import Operator
 from paramgroups.select.paths import Segments, steps, words_in
 from paramgroups.select.segments import ANY, DEEP, literal
@@ -38,6 +38,23 @@ def nearest_match(selector: Selector, index: Index, pins: Pins | None = None) ->
             if found := len(node.select(Scope(index, pins))):
                 return node.text, found
     return None
+
+
+def rows_there(selector: Selector, index: Index) -> tuple[str, int] | None:
+    """Of a selector of rows that are not there, a tensor that it speaks of and how many rows that has."""
+    whole = _without_rows(selector.node)
+    if whole == selector.node or selector.statistics:
+        return None
+    found = whole.select(Scope(index, {})).names
+    return next(((name, index[name].shape[0]) for name in found if index[name].shape), None)
+
+
+def _without_rows(node: Node) -> Node:
+    if isinstance(node, Rows):
+        return Path((DEEP,))
+    if isinstance(node, Operator):
+        return replace(node, parts=tuple(map(_without_rows, node.parts)))
+    return node
 
 
 def mended(node: Node, index: Index) -> Iterator[Node]:
