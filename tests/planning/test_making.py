@@ -1,6 +1,5 @@
 """From models to plans: odd ones, declared depths, examples, pins; and how long it takes."""
 
-import time
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from paramgroups.errors import PlanError
 from paramgroups.recipes import by_magnitude, layer_decay, no_decay
 from paramgroups.schedules import cosine, warmup
 from tests.planning.models import Reader
+from tests.support import calls_of
 
 PLAIN = pg.Recipe(optimizer="adamw", lr=1.0)
 
@@ -140,39 +140,37 @@ def large(layers: int) -> pg.Index:
         return pg.index(Mixture(layers))
 
 
-@pytest.mark.slow
-def test_47_000_tensors_and_20_rules() -> None:
-    """Processor time, best of three, with room for a machine that does other things too."""
-    index = large(61)
-    recipe = pg.Recipe(optimizer="adamw", lr=1e-3, rules=RULES, schedule=warmup("5%").then(cosine()))
-    planning, grouping, telling = [], [], []
-    for _ in range(3):
-        start = time.process_time()
+def test_the_cost_of_a_plan_grows_with_the_tensors_and_not_faster() -> None:
+    few, many = large(8), large(16)
+    rules = [rule for rule in RULES if getattr(rule, "missing", "") == "ignore"]
+    recipe = pg.Recipe(optimizer="adamw", lr=1e-3, rules=rules, schedule=warmup("5%").then(cosine()))
+
+    def planned(index: pg.Index) -> pg.Plan:
         plan = pg.plan(index, recipe, steps=10_000)
-        planned = time.process_time()
-        assert sum(len(group.names) for group in plan.groups) == len(index) == 61 * 256 * 3
-        grouped = time.process_time()
-        plan.explain("layers.5.experts.7.up.weight")
-        planning.append(planned - start)
-        grouping.append(grouped - planned)
-        telling.append(time.process_time() - grouped)
-    assert min(planning) < 0.6
-    assert min(grouping) < 0.15
-    assert min(telling) < 0.05
+        assert sum(len(group.names) for group in plan.groups) == len(index)
+        return plan
+
+    planned(few)
+    assert calls_of(lambda: planned(many)) < 2.5 * calls_of(lambda: planned(few))
+    plan = planned(many)
+    assert calls_of(lambda: plan.explain("layers.0.experts.7.up.weight")) < len(many)
 
 
 def test_a_long_run_is_checked_without_asking_every_tick() -> None:
     recipe = pg.Recipe(optimizer="adamw", lr=1e-3, schedule=warmup("5%").then(cosine()))
-    start = time.process_time()
-    pg.plan(large(1), recipe, steps=10**9)
-    assert time.process_time() - start < 2
+    index = large(1)
+    pg.plan(index, recipe, steps=100)
+    short = calls_of(lambda: pg.plan(index, recipe, steps=100))
+    assert calls_of(lambda: pg.plan(index, recipe, steps=10**9)) < 2 * short
 
 
-def test_a_rate_for_each_of_many_tensors_takes_time_linear_in_them() -> None:
-    """Measured: 0.5 s of processor time; were names compared each with each, many times that."""
-    index = large(10)
-    own = pg.per_parameter("own", lambda row: 1e-3 + 1e-9 * index.position(row.name))
-    start = time.process_time()
-    plan = pg.plan(index, pg.Recipe(optimizer="adamw", lr=1.0, rules=[pg.rule("**", lr=own)]), steps=100)
-    assert len(plan.groups) == len(index) == 10 * 256 * 3
-    assert time.process_time() - start < 2.5
+def test_a_rate_for_each_of_many_tensors_costs_in_proportion_to_them() -> None:
+    few, many = large(1), large(5)
+    own = pg.per_parameter("own", lambda row: 1.0 + many.position(row.name) / 1e6)
+    recipe = pg.Recipe(optimizer="adamw", lr=1.0, rules=[pg.rule("**", lr_scale=own)])
+
+    def planned(index: pg.Index) -> None:
+        assert len(pg.plan(index, recipe, steps=100).groups) == len(index)
+
+    planned(few)
+    assert calls_of(lambda: planned(many)) < 6 * calls_of(lambda: planned(few))

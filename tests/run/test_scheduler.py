@@ -103,11 +103,26 @@ class TestAmongOthers:
         assert rates == [0.5, 0.625, 0.75, 0.875, 1.0, 0.9, 0.8, 0.7]
         assert model.stem[0].weight.requires_grad
 
-    def test_in_a_chain_it_writes_what_the_next_one_reads(self, model: Net) -> None:
+    def test_another_scheduler_that_writes_too_is_told(self, model: Net) -> None:
         optimizer, scheduler = built(model)
         outer = ChainedScheduler([scheduler, ExponentialLR(optimizer, 0.5)])
-        train(model, optimizer, outer, range(3))  # type: ignore[arg-type]  # it steps as ours does
-        assert optimizer.param_groups[0]["lr"] == 0.7 * 0.5  # not 0.5 to the third: nothing compounds
+        with pytest.raises(PlanError, match=r"written as 0\.9 and is 0\.45 now.*join schedules by \.then"):
+            train(model, optimizer, outer, range(3))  # type: ignore[arg-type]  # it steps as ours does
+
+    def test_a_value_written_by_hand_is_told_and_not_undone(self, model: Net) -> None:
+        optimizer, scheduler = built(model)
+        train(model, optimizer, scheduler, range(2))
+        name = optimizer.param_groups[0]["name"]
+        optimizer.param_groups[0]["lr"] *= 0.5
+        update(model, optimizer, 2)
+        for _ in range(2):
+            with pytest.raises(PlanError, match=r"written as 0\.8 and is 0\.4 now.*scheduler\.set"):
+                scheduler.step()
+        assert (optimizer.param_groups[0]["lr"], scheduler.last_epoch) == (0.4, 2)
+        scheduler.scale(name, 0.5)
+        update(model, optimizer, 3)
+        scheduler.step()
+        assert scheduler.rates[name] == pytest.approx(0.35)
 
     def test_a_sequence_is_saved_and_loaded(self, model: Net) -> None:
         optimizer, scheduler = built(model)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import paramgroups as pg
+from paramgroups.errors import PlanError
 from paramgroups.schedules import linear
 from tests.run.models import Net, train, update
 
@@ -81,10 +82,13 @@ def test_how_torch_computes_is_left_to_who_makes_the_optimizer(model: Net, switc
 def test_a_switch_that_the_recipe_throws_is_written(model: Net) -> None:
     recipe = pg.Recipe(optimizer="adamw", lr=0.1, foreach=False)
     optimizer, scheduler = pg.build(pg.plan(model, recipe, steps=10))
-    optimizer.param_groups[0]["foreach"] = True
     optimizer.step()
     scheduler.step()
     assert optimizer.param_groups[0]["foreach"] is False
+    optimizer.param_groups[0]["foreach"] = True
+    optimizer.step()
+    with pytest.raises(PlanError, match=r"foreach of the group .* was written as False and is True now"):
+        scheduler.step()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler imports torch.jit

@@ -1,12 +1,11 @@
 """Twenty selectors over 46,848 names."""
 
-from time import perf_counter
-
 import pytest
 
 from paramgroups.indexing import Index
 from paramgroups.select import named, nearest_match, parse
 from tests.select.models import row
+from tests.support import calls_of
 
 PROJECTIONS = ("gate_proj", "up_proj", "down_proj")
 SELECTORS = [
@@ -43,21 +42,15 @@ def mixture() -> Index:
     return Index([row(name, depth=depth) for name, depth in names])
 
 
-def seconds_of(action: object) -> float:
-    assert callable(action)
-    start = perf_counter()
-    action()
-    return perf_counter() - start
-
-
 @pytest.mark.slow
-def test_twenty_selectors_over_a_large_mixture_of_experts_take_no_time() -> None:
+def test_twenty_selectors_over_a_large_mixture_of_experts_call_no_function_for_each_name() -> None:
     index = mixture()
-    first = seconds_of(lambda: [parse(text).select(index) for text in SELECTORS])
-    again = seconds_of(lambda: [parse(text).select(index) for text in SELECTORS])
     assert len(SELECTORS) == 20
-    assert again < 0.15
-    assert first < 0.5
+    for text in SELECTORS:
+        parse(text).select(index)
+    # Far fewer calls than names, of which there are 46,848: arrays are compared, and distinct values.
+    selectors = [parse(text) for text in SELECTORS if not text.startswith("/")]
+    assert calls_of(lambda: [selector.select(index) for selector in selectors]) < len(index) / 10
 
 
 @pytest.mark.slow
@@ -73,14 +66,13 @@ def test_twenty_selectors_over_a_large_mixture_of_experts_take_no_time() -> None
 def test_a_near_match_among_many_names_is_found_at_once(text: str, near: tuple[str, int] | None) -> None:
     index = mixture()
     parse("layers").select(index)
-    found = []
-    assert seconds_of(lambda: found.append(nearest_match(parse(text), index))) < 0.5
-    assert found == [near]
+    assert nearest_match(parse(text), index) == near
+    assert calls_of(lambda: nearest_match(parse(text), index)) < len(index)
 
 
 @pytest.mark.slow
 def test_all_names_one_by_one_are_looked_up() -> None:
     index = mixture()
     selector = named(one.name for one in index)
-    assert seconds_of(lambda: selector.select(index)) < 1.0
+    assert calls_of(lambda: selector.select(index)) < 25 * len(index)
     assert selector.select(index).whole.all()

@@ -83,12 +83,15 @@ class Scheduler(LRScheduler):
 
         Raises:
             PlanError: Ticks and the optimizer's updates have parted, so that the schedule runs at
-                another speed than was planned; or another scheduler has taken the optimizer over.
+                another speed than was planned; another scheduler has taken the optimizer over; or what
+                stands in a group is not what was written there.
         """
         if epoch is not None:
             epoch = _checked_tick(epoch)
         if self._step_count > 0:  # torch sets it to 0 where it makes a scheduler, and steps: that is no tick
             self._check_driving()
+            if epoch is None:
+                self._check_untouched()
             self._clocks.tick(first=self.last_epoch == 0)
         self._step_count += 1
         self._update_lr(epoch)
@@ -109,7 +112,7 @@ class Scheduler(LRScheduler):
     def scale(self, selector: str | Selector, factor: float) -> None:
         """Multiply the rate of some groups from now on, on top of their schedule.
 
-        What is written into `optimizer.param_groups` instead is written over at the next `step`.
+        What is written into `optimizer.param_groups` instead is an error at the next `step`.
 
         Args:
             selector: A selector that matches whole groups, or the name of a group; a rule with `group=` makes
@@ -214,6 +217,17 @@ class Scheduler(LRScheduler):
         for held, group in zip(self.optimizer.param_groups, self._groups, strict=True):
             held["name"] = group.name
         self._write()
+
+    def _check_untouched(self) -> None:
+        for writer, held, group in zip(
+            self._writers, self.optimizer.param_groups, self._groups, strict=False
+        ):
+            for name, left, found in writer.overwritten(held):
+                raise PlanError(
+                    f'{name} of the group "{group.name}" was written as {left!r} and is {found!r} now: '
+                    "something else writes it too, and this tick would undo that. Change it by "
+                    f'scheduler.set("{group.name}", {name}=…) or scheduler.scale; join schedules by .then().'
+                )
 
     def _check_driving(self) -> None:
         if _driver(self.optimizer) is not self:

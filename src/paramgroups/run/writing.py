@@ -1,6 +1,6 @@
 """Writing planned values into an optimizer's groups, the one place that hosts look at."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -27,6 +27,7 @@ class Writer:
             name: value.clone() for name, value in group.items() if isinstance(value, torch.Tensor)
         }
         group.update(self._tensors)
+        self._left: dict[str, Any] = {}
         self.follow(courses)
 
     def follow(self, courses: Courses) -> None:
@@ -42,6 +43,18 @@ class Writer:
         group.update(self._still)
         for name, value in pack({name: course.at(tick) for name, course in self._moving.items()}).items():
             group[name] = self._tensors[name].fill_(value) if name in self._tensors else value
+        # Read back, since a float32 tensor holds a rounded value.
+        self._left = {name: _plain(group[name]) for name in pack(self.courses)}
+
+    def overwritten(self, group: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+        """What no longer stands in the group as it was written: its name, what was written, what is there."""
+        for name, left in self._left.items():
+            if name in group and _plain(group[name]) != left:
+                yield name, left, _plain(group[name])
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, torch.Tensor) else value
 
 
 def _constant(found: Course | tuple[Course, ...]) -> bool:

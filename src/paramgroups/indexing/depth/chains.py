@@ -199,15 +199,25 @@ def _is_block_of(
 ) -> Callable[[int], bool]:
     # Beside stages, what a container holds is a stem, a step between stages or a head.
     staged = any(inner[child] for child in elements) and sight.is_block is is_unit
+    # The one element that is a container of blocks: they are what is repeated, and not it.
+    stages = [child for child in elements if _is_of_units(outline, child)]
 
     def is_block(child: int) -> bool:
         if outline.all_are(child, "heads") or outline.all_are(child, "embeddings"):
             return False
         if sight.is_block is is_leaf:
             return is_leaf(outline, child)
-        return child in elements and not staged and sight.is_block(outline, child)
+        if child not in elements or staged or stages == [child]:
+            return False
+        return sight.is_block(outline, child)
 
     return is_block
+
+
+def _is_of_units(outline: Outline, position: int) -> bool:
+    children = outline.children(position)
+    series = _is_series(outline[position]) and not _is_side_by_side(outline, position)
+    return series and len(children) > 1 and all(is_unit(outline, child) for child in children)
 
 
 def _one(
