@@ -66,6 +66,16 @@ PAIRS: dict[str, tuple[str, Make, Make]] = {
         lambda: planned(pg.rule("head", lr_scale=1.0)),
         lambda: planned(pg.rule("head", lr_scale=2.0), pg.rule("stem", group="stem")),
     ),
+    "values for what is never trained": (
+        "PG009",
+        lambda: planned(pg.rule("stem", lr_scale=0.5), pg.rule("stem", trainable=False)),
+        lambda: planned(pg.rule("stem", lr_scale=0.5), pg.rule("stem", trainable=False, until=9)),
+    ),
+    "a window that does not end within the run": (
+        "PG010",
+        lambda: planned(pg.rule("stem", trainable=False, until=500)),
+        lambda: planned(pg.rule("stem", trainable=False, until=10)),
+    ),
 }
 
 

@@ -39,7 +39,9 @@ def test_another_schedule_or_another_horizon() -> None:
     assert lines(plain, scheduled) == [
         "lr: differs over time (12: embed.weight, stem.weight, stem.bias and 9 more)"
     ]
-    assert lines(scheduled, planned(schedule=linear(), steps=20))[0].startswith("lr: differs over time (12")
+    first, second = lines(scheduled, planned(schedule=linear(), steps=20))
+    assert first.startswith("lr: differs over time (12")
+    assert second == "horizon: 10 steps -> 20 steps"
     assert not plain.diff(planned(steps=20))
 
 

@@ -29,9 +29,8 @@ CASES: dict[str, Case] = {
         lambda: planned(pg.rule("head", lr_mult=0.1)),
         PlanError,
         (
-            '"lr_mult" is not read by AdamW, which steps what "head" matches. Known: amsgrad, beta1, beta2, '
-            "capturable, decoupled_weight_decay, differentiable, eps, foreach, fused, lr, maximize, "
-            "weight_decay.\n  Rule 1 of recipe."
+            '"lr_mult" is not read by AdamW, which steps what "head" matches. Nearest: "lr_scale".\n'
+            "  Rule 1 of recipe."
         ),
     ),
     "a default nobody reads": (

@@ -48,9 +48,9 @@ def test_twenty_selectors_over_a_large_mixture_of_experts_call_no_function_for_e
     assert len(SELECTORS) == 20
     for text in SELECTORS:
         parse(text).select(index)
-    # Far fewer calls than names, of which there are 46,848: arrays are compared, and distinct values.
+    # Twenty times 46,848 names, in fewer calls than names: arrays are compared, and distinct values.
     selectors = [parse(text) for text in SELECTORS if not text.startswith("/")]
-    assert calls_of(lambda: [selector.select(index) for selector in selectors]) < len(index) / 10
+    assert calls_of(lambda: [selector.select(index) for selector in selectors]) < len(index)
 
 
 @pytest.mark.slow

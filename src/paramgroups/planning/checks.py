@@ -118,7 +118,10 @@ def decay_follows_rate(subject: Subject) -> Iterator[Finding]:
             "torch's optimizers multiply weight decay by the rate: it shrinks weights by "
             f"{decimal(max(strength))} a step at large rates, by {decimal(weak)} in {listing(names, 3)}."
         )
-        fix = "If all should decay alike, scale it the other way: lr_scale=0.1 with weight_decay_scale=10."
+        fix = (
+            "If all should decay alike, scale it the other way: weight_decay_scale=10 beside lr_scale=0.1, "
+            "or weight_decay_scale=pg.per_parameter(…) beside a layer decay."
+        )
         yield Finding("PG007", "advice", message, fix, names)
 
 
@@ -131,6 +134,39 @@ def idle(subject: Subject) -> Iterator[Finding]:
         yield Finding("PG008", "advice", told(match), fix, names)
 
 
+def only_frozen(subject: Subject) -> Iterator[Finding]:
+    """A rule that acts on nothing that is ever trained."""
+    resolution = subject.resolution
+    trained = {name for group in subject.groups for name in group.names}
+    for match in resolution.matches:
+        names = tuple(resolution.index.rows[position].name for position in match.positions)
+        meant = match.rule.missing == "ignore" or not match.rule.hyperparameters
+        if names and not meant and not trained.intersection(names):
+            message = (
+                f'Rule {match.number} "{match.rule.selector.written}" gives values to {len(names):,} '
+                f"parameters of which none is ever trained: {listing(names, 3)}."
+            )
+            fix = 'Train them, pg.rule("…", trainable=True) or requires_grad_(True), or take the rule out.'
+            yield Finding("PG009", "warning", message, fix, names)
+
+
+def past_the_end(subject: Subject) -> Iterator[Finding]:
+    """A freeze that was to end, and does not within the run."""
+    horizon = subject.resolution.profiler.horizon
+    for match in subject.resolution.matches:
+        rule = match.rule
+        if horizon.ticks is None or rule.until is None or horizon.length(rule.until) <= horizon.ticks:
+            continue
+        rows = subject.resolution.index.rows
+        names = tuple(rows[position].name for position in match.positions)
+        message = (
+            f'Rule {match.number} "{rule.selector.written}" acts until={rule.until!r}, and the run has '
+            f"{horizon}: it acts to the end."
+        )
+        fix = 'Let it end within the run, as a share of it if that varies: until="20%".'
+        yield Finding("PG010", "warning", message, fix, names)
+
+
 CHECKS: tuple[Check, ...] = (
     everything_frozen,
     no_schedule,
@@ -140,4 +176,6 @@ CHECKS: tuple[Check, ...] = (
     slow_head,
     decay_follows_rate,
     idle,
+    only_frozen,
+    past_the_end,
 )

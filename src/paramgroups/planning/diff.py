@@ -40,7 +40,8 @@ class Change:
 
     def __str__(self) -> str:
         what = "differs over time" if self.over_time else f"{decimal(self.old)} -> {decimal(self.new)}"
-        return f"{self.hyper}: {what} ({len(self.names):,}: {listing(self.names, 3)})"
+        who = f" ({len(self.names):,}: {listing(self.names, 3)})" if self.names else ""
+        return f"{self.hyper}: {what}{who}"
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,14 @@ def diff(old: Resolution, new: Resolution) -> Diff:
     """Compare two resolved recipes by the names of their parameters."""
     before, after = ([row.name for row in side.index] for side in (old, new))
     known, kept = set(before), set(after)
+    changes = list(_changes(old, new, [name for name in before if name in kept]))
+    spans = str(old.profiler.horizon), str(new.profiler.horizon)
+    if changes and spans[0] != spans[1]:
+        changes.append(Change("horizon", *spans, over_time=False, names=()))
     return Diff(
         tuple(name for name in before if name not in kept),
         tuple(name for name in after if name not in known),
-        tuple(_changes(old, new, [name for name in before if name in kept])),
+        tuple(changes),
     )
 
 

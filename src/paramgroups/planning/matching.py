@@ -128,6 +128,7 @@ def _selected(rule: Rule, number: int, recipe: Recipe, index: Index, pins: Pins)
 def _no_match(rule: Rule, number: int, recipe: Recipe, index: Index, pins: Pins) -> NoMatchError:
     near = nearest_match(rule.selector, index, pins)
     nearest = f'\n  Nearest: "{near[0]}" ({near[1]:,} parameter{"s" * (near[1] != 1)}).' if near else ""
+    nearest = nearest or "\n  Nothing like it does: look at the names, roles and types of pg.index(model)."
     if there := rows_there(rule.selector, index):
         nearest = f'\n  "{there[0]}" has {there[1]:,} rows.'
     return NoMatchError(

@@ -3,12 +3,13 @@
 import math
 from typing import Any
 
-from paramgroups.errors import PlanError, ScheduleError, nearest
+from paramgroups.errors import PlanError, ScheduleError
 from paramgroups.optim import OptimizerClass, domain_of, is_number
 from paramgroups.planning.course import Course
 from paramgroups.planning.matching import place_of, whole_of
 from paramgroups.planning.profile import Profile
 from paramgroups.planning.resolution import Resolution
+from paramgroups.rules.rule import nearest_setting
 
 TRAINED_TYPES = ("float", "bfloat", "complex")
 
@@ -74,7 +75,7 @@ def _check_name(name: str, optimizers: set[OptimizerClass], which: str, place: s
     known = {name for optimizer in optimizers for name in optimizer.defaults}
     if name not in known:
         who = " nor ".join(sorted(optimizer.name for optimizer in optimizers))
-        raise PlanError(f'"{name}" is not read by {who}, {which}. {nearest(name, known)}\n  {place}.')
+        raise PlanError(f'"{name}" is not read by {who}, {which}. {nearest_setting(name, known)}\n  {place}.')
 
 
 def _check_domains(resolution: Resolution) -> None:

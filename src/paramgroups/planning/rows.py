@@ -103,7 +103,12 @@ class PlanRow:
         return hash(self.row)
 
     def __repr__(self) -> str:
-        told = {name: value for name, value in pack(self._values).items() if value not in (None, False)}
+        unsaid = (None, False)
+        told = {
+            name: value
+            for name, value in pack(self._values).items()
+            if name == "trainable" or not any(value is one for one in unsaid)
+        }
         return f"<{self.row.name}: {', '.join(f'{name} {decimal(value)}' for name, value in told.items())}>"
 
 

@@ -21,6 +21,11 @@ class LayerDecay(RowValue):
         object.__setattr__(self, "decay", factor("layer_decay: decay", self.decay))
         if self.decay == 0:
             raise RuleError("layer_decay(0) would stop all but the top. Freeze by a rule: trainable=False.")
+        if self.decay > 1:
+            raise RuleError(
+                f"layer_decay({self.decay:g}) would let the input learn fastest. Write a factor below 1, "
+                "such as 0.75."
+            )
 
     @property
     def label(self) -> str:
@@ -44,15 +49,7 @@ class LayerDecay(RowValue):
                 'Tell the depth: pg.plan(model, …, depth={"stem": 0, "blocks.0": 1, …}), or an example '
                 "input to trace, example=batch."
             )
-        return [self._factor(row.levels - 1 - row.depth) for row in rows]
-
-    def _factor(self, levels: int) -> float:
-        try:
-            return float(self.decay**levels)
-        except OverflowError:
-            raise RuleError(
-                f"{self.label} over {levels} levels is too large for a number. Write a decay below 1."
-            ) from None
+        return [self.decay ** (row.levels - 1 - row.depth) for row in rows]
 
     def to_data(self) -> Data:
         """Itself as plain data."""
@@ -70,7 +67,8 @@ def layer_decay(decay: float, select: str = "**") -> Rule:
         select: Which parameters.
 
     Raises:
-        RuleError: The decay is no number above 0; or, when planned, all parameters lie at one depth.
+        RuleError: The decay is no number above 0 and up to 1; or, when planned, all parameters lie at
+            one depth.
 
     Example:
         >>> import paramgroups as pg

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from paramgroups.errors import ParamGroupsError, RuleError, nearest
+from paramgroups.errors import ParamGroupsError, RuleError
 from paramgroups.optim import optimizer_class
 from paramgroups.optim.hyperparameters import PACKED
 from paramgroups.rules.checks import LONGEST
 from paramgroups.rules.making import Makers, expect, made_by, table_of, value_of
 from paramgroups.rules.recipe import Recipe, Rules, flat
-from paramgroups.rules.rule import FILE_WORDS, OPTIONS, OWN, Rule, assignments, rule
+from paramgroups.rules.rule import FILE_WORDS, OPTIONS, OWN, Rule, assignments, nearest_setting, rule
 from paramgroups.schedules import Schedule
 from paramgroups.schedules import from_data as schedule_from_data
 from paramgroups.select import parse
@@ -113,5 +113,5 @@ def _check_read(recipe: Recipe, made: Mapping[str, Rule | Rules]) -> None:
 def _check_known(names: Iterable[str], known: set[str], where: str, words: Iterable[str]) -> None:
     for name in names:
         if name not in known:
-            near = nearest(name[:LONGEST], {*known, *words})
+            near = nearest_setting(name[:LONGEST], {*known, *words})
             raise RuleError(f"{where}{name}: no optimizer of this recipe reads it. {near}")

@@ -1,11 +1,11 @@
 """A rule: which parameters, and what it sets or scales, perhaps within a window of training."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from paramgroups.errors import RuleError
+from paramgroups.errors import RuleError, nearest
 from paramgroups.optim import optimizer_class
 from paramgroups.optim.classes import torch_name
 from paramgroups.optim.hyperparameters import PACKED
@@ -17,6 +17,7 @@ from paramgroups.schedules.lengths import length
 from paramgroups.select import Selector, as_selector
 
 SCALE = "_scale"
+MULTIPLIERS = ("mult", "mul", "multiplier", "factor", "ratio")
 OPTIONS: dict[str, Callable[[str, Any], Any]] = {
     "start": length,
     "until": length,
@@ -156,6 +157,17 @@ def rule(  # noqa: PLR0913  # the words of the language
             "a schedule or a group."
         )
     return made
+
+
+def nearest_setting(name: str, known: Iterable[str]) -> str:
+    """The nearest of the known hyperparameters; for other libraries' words of scaling, ours.
+
+    >>> nearest_setting("lr_mult", ["lr", "momentum"])
+    'Nearest: "lr_scale".'
+    """
+    base, _, last = name.rpartition("_")
+    known = set(known)
+    return f'Nearest: "{base}{SCALE}".' if last in MULTIPLIERS and base in known else nearest(name, known)
 
 
 def assignments(settings: Mapping[str, Any]) -> tuple[Assignment, ...]:
