@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -65,9 +66,10 @@ class Index:
     def distinct(self, attribute: str) -> tuple[tuple[Any, ...], npt.NDArray[np.int64]]:
         """The distinct values of an attribute, and for each row the place of its value among them."""
         if attribute not in self._distinct:
-            places: dict[object, int] = {}
-            column = [places.setdefault(getattr(row, attribute), len(places)) for row in self.rows]
-            self._distinct[attribute] = (tuple(places), np.array(column, dtype=np.int64))
+            column = list(map(attrgetter(attribute), self.rows))
+            places = {value: place for place, value in enumerate(dict.fromkeys(column))}
+            found = np.fromiter(map(places.__getitem__, column), dtype=np.int64, count=len(column))
+            self._distinct[attribute] = (tuple(places), found)
         return self._distinct[attribute]
 
     @cached_property
