@@ -119,6 +119,13 @@ def test_toml_keeps_stdout_clean_of_findings(run: Run, here: Path) -> None:
     assert result.exit_code == 1
 
 
+def test_explain_without_a_recipe_tells_what_the_model_says(run: Run) -> None:
+    result = run("explain", "zoo:make_net", "stem.weight")
+    told = dict(line.split(maxsplit=1) for line in result.stdout.splitlines() if " " in line)
+    assert (told["name"], told["depth"], result.exit_code) == ("stem.weight", "0", 0)
+    assert data(run, "explain", "zoo:make_net", "stem.weight")["numel"] > 0
+
+
 def test_explain_tells_the_chain(run: Run) -> None:
     result = run("explain", "zoo:make_net", "head.weight", *TUNE, "--at", "50")
     assert '0.005 = 0.001 (recipe) × 10 (rule 2 "head") × 0.5 (cosine() at 50%)' in result.stdout

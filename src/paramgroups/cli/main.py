@@ -105,7 +105,12 @@ def explain_command(  # noqa: PLR0913  # one parameter an option
     *,
     model: Model,
     param: Annotated[str, typer.Argument(metavar="PARAM", help="A parameter's name, or an alias of it.")],
-    recipe: Recipe,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(
+            "--recipe", "-r", metavar="FILE", help="The recipe; without one, what the model says is shown."
+        ),
+    ] = None,
     steps: Steps = None,
     epochs: Epochs = None,
     steps_per_epoch: StepsPerEpoch = None,
@@ -114,8 +119,11 @@ def explain_command(  # noqa: PLR0913  # one parameter an option
 ) -> None:
     """Show where each value of a parameter comes from, rule by rule and factor by factor."""
     with reported():
-        from paramgroups.cli.planning import Asked, show_explanation  # noqa: PLC0415  # it loads torch
+        from paramgroups.cli.planning import Asked, show_explanation, show_row  # noqa: PLC0415  # loads torch
 
+        if recipe is None:
+            show_row(model, param, form)
+            return
         show_explanation(Asked(model, recipe, steps, epochs, steps_per_epoch), param, form, at)
 
 

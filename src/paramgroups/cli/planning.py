@@ -9,6 +9,7 @@ from rich.console import Console, RenderableType
 from paramgroups.cli.data import as_json, explanation_data, plan_data
 from paramgroups.cli.models import load_model
 from paramgroups.cli.outcome import write
+from paramgroups.indexing import index
 from paramgroups.planning import Plan, plan
 from paramgroups.recipes import load_recipe
 from paramgroups.reporting.terminal import explanation_view, plan_text, plan_view
@@ -59,6 +60,22 @@ def show_explanation(asked: Asked, name: str, form: str, step: int | None) -> No
         write(as_json(explanation_data(made, explanation, step)))
     else:
         _show(_console(), str(explanation), explanation_view(explanation))
+
+
+def show_row(model: str, name: str, form: str) -> None:
+    """Print what is known of a parameter without any recipe, as `table` or `json`."""
+    row = index(load_model(model))[name]
+    known = row._asdict() | {"roles": sorted(row.roles)}
+    if form == "json":
+        write(as_json(known))
+    else:
+        width = max(map(len, known))
+        lines = (f"{key:<{width}}  {_words(value)}" for key, value in known.items())
+        write("\n".join(line.rstrip() for line in lines))
+
+
+def _words(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _console() -> Console:
