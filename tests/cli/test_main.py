@@ -116,7 +116,12 @@ def test_ctrl_c_ends_with_130_and_says_nothing(here: Path) -> None:
         'import sys, time\ndef make():\n    print("ready", file=sys.stderr, flush=True)\n    time.sleep(60)\n'
     )
     (here / "slow.py").write_text(slow)
-    words = ["-m", "paramgroups", "plan", "slow:make", *TUNE]
+    # Where the tests run in the background the signal is ignored, and a child inherits that.
+    heard = (
+        "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "runpy.run_module('paramgroups', run_name='__main__')"
+    )
+    words = ["-c", heard, "plan", "slow:make", *TUNE]
     with start(sys.executable, *words, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "ready\n"
