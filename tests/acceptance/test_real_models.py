@@ -185,4 +185,5 @@ def test_frozen_is_frozen_and_thaws() -> None:
         if tick < 3:
             assert same == {name for name in before if not name.startswith("2")}
         else:
-            assert not same
+            # A bias before a batch norm has no gradient but rounding: the norm takes the mean off again.
+            assert same <= {"0.bias"}
