@@ -14,8 +14,16 @@ import torch
 RESULTS = Path(__file__).parent / "results"
 
 
-def interleaved(tasks: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """The median time of each task in seconds; every round runs each of them once."""
+def interleaved(
+    tasks: Mapping[str, Callable[[], Any]], rounds: int, after: Callable[[], Any] | None = None
+) -> dict[str, float]:
+    """The median time of each task in seconds; every round runs each of them once.
+
+    Args:
+        tasks: What is timed.
+        rounds: How often.
+        after: What runs after each round, untimed.
+    """
     times: dict[str, list[float]] = {name: [] for name in tasks}
     for _ in range(rounds):
         for name, task in tasks.items():
@@ -23,6 +31,8 @@ def interleaved(tasks: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str
             start = time.perf_counter()
             task()
             times[name].append(time.perf_counter() - start)
+        if after is not None:
+            after()
     return {name: median(found) for name, found in times.items()}
 
 
@@ -42,3 +52,11 @@ def save(name: str, data: Mapping[str, Any]) -> Path:
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps({"context": context(), **data}, indent=2) + "\n")
     return path
+
+
+def show(**tables: Mapping[str, float]) -> None:
+    """Print tables of numbers, each under its title."""
+    for title, values in tables.items():
+        print(title.replace("_", " "))
+        for name, value in values.items():
+            print(f"  {name:48} {value:12.6f}")

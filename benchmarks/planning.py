@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import paramgroups as pg
-from benchmarks.measure import interleaved, save
+from benchmarks.measure import interleaved, save, show
 from paramgroups.schedules import cosine, warmup
 from tests.support import import_timm
 
@@ -116,10 +116,7 @@ def main() -> None:
         "groups": len(plan.groups),
     }
     path = save("planning", {"counts": counts, "median seconds": times, "ratios": ratios})
-    for title, values in (("median seconds", times), ("ratios", ratios)):
-        print(title)
-        for name, value in values.items():
-            print(f"  {name:36} {value:10.5f}")
+    show(median_seconds=times, ratios=ratios)
     print(f"kept in {path.relative_to(path.parents[2])}")
 
 

@@ -19,7 +19,7 @@ _HOMES = {
     "Scheduler": "run",
     "build": "run",
     "index": "indexing",
-    "load_recipe": "recipes",
+    "load_recipe": "planning",
     "per_parameter": "rules",
     "plan": "planning",
     "rule": "rules",

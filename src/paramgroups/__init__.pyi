@@ -8,8 +8,8 @@ from paramgroups.indexing import Index as Index
 from paramgroups.indexing import Row as Row
 from paramgroups.indexing import index as index
 from paramgroups.planning import Plan as Plan
+from paramgroups.planning import load_recipe as load_recipe
 from paramgroups.planning import plan as plan
-from paramgroups.recipes import load_recipe as load_recipe
 from paramgroups.rules import Recipe as Recipe
 from paramgroups.rules import Rule as Rule
 from paramgroups.rules import per_parameter as per_parameter

@@ -35,6 +35,7 @@ def test_help_names_the_commands_the_models_and_the_exit_codes(run: Run) -> None
     for word in (
         "plan",
         "explain",
+        "plot",
         "demo",
         "package.module:factory",
         "timm:NAME",
@@ -44,7 +45,7 @@ def test_help_names_the_commands_the_models_and_the_exit_codes(run: Run) -> None
     assert "1    there are findings" in result.stdout
 
 
-@pytest.mark.parametrize("words", [(), ("plan",), ("explain",), ("demo",)])
+@pytest.mark.parametrize("words", [(), ("plan",), ("explain",), ("plot",), ("demo",)])
 def test_help_fits_80_columns_without_cutting_a_sentence(run: Run, words: tuple[str, ...]) -> None:
     text = run(*words, "--help").stdout
     assert max(map(len, text.splitlines())) <= 80
@@ -56,7 +57,8 @@ def test_version(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["plan", "--help"], ["explain", "--help"], ["demo", "--help"], ["--version"]]
+    "words",
+    [["--help"], *([word, "--help"] for word in ("plan", "explain", "plot", "demo")), ["--version"]],
 )
 def test_help_and_version_load_nothing_heavy(words: list[str]) -> None:
     code = f"""
@@ -83,6 +85,7 @@ print("loaded:", [name for name in {HEAVY!r} if name in sys.modules])
         (("plan", "zoo:make_net", "-r", "tune.toml", "--steps", "0"), "'--steps'"),
         (("plan", "zoo:make_net", *TUNE, "--format", "toml", "--at", "3"), "Leave --at out"),
         (("explain", "zoo:make_net", *TUNE), "PARAM"),
+        (("plot", "zoo:make_net"), "--recipe"),
     ],
 )
 def test_a_wrong_call_ends_with_2(run: Run, words: tuple[str, ...], told: str) -> None:

@@ -1,4 +1,4 @@
-"""`plan` and `explain`: what they print, and how they end."""
+"""`plan`, `explain` and `plot`: what they print, and how they end."""
 
 import json
 import tomllib
@@ -117,6 +117,31 @@ def test_toml_keeps_stdout_clean_of_findings(run: Run, here: Path) -> None:
     assert tomllib.loads(result.stdout)["lr"] == 0.001
     assert "advice PG002" in result.stderr
     assert result.exit_code == 1
+
+
+def test_plot_leaves_a_picture(run: Run, here: Path) -> None:
+    result = run("plot", "zoo:make_net", *TUNE)
+    assert result.stdout == 'Plan "tune", 12 parameters in 4 groups, 100 steps: lr in rates.png\n'
+    assert (here / "rates.png").read_bytes().startswith(b"\x89PNG")
+    run("plot", "zoo:make_net", *TUNE, "--hyper", "weight_decay", "-o", "decay.svg")
+    assert "weight_decay" in (here / "decay.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((*TUNE, "--out", "rates.gif"), "none of .png, .svg, .pdf"),
+        ((*TUNE, "--out", "nowhere/rates.png"), "cannot be written"),
+        ((*TUNE, "--hyper", "weigth_decay"), 'Nearest: "weight_decay"'),
+        (("-r", "tune.toml"), "Here: --steps N"),
+    ],
+    ids=["ending", "place", "hyper", "no end"],
+)
+def test_what_cannot_be_drawn_is_one_message(run: Run, words: tuple[str, ...], told: str) -> None:
+    result = run("plot", "zoo:make_net", *words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Error: " in result.stderr
+    assert told in result.stderr
 
 
 def test_explain_without_a_recipe_tells_what_the_model_says(run: Run) -> None:

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 import paramgroups as pg
-from paramgroups.errors import PlanError
 from paramgroups.schedules import linear
 from tests.run.models import Net, train, update
 
@@ -85,10 +84,6 @@ def test_a_switch_that_the_recipe_throws_is_written(model: Net) -> None:
     optimizer.step()
     scheduler.step()
     assert optimizer.param_groups[0]["foreach"] is False
-    optimizer.param_groups[0]["foreach"] = True
-    optimizer.step()
-    with pytest.raises(PlanError, match=r"foreach of the group .* was written as False and is True now"):
-        scheduler.step()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler imports torch.jit

@@ -51,13 +51,12 @@ def test_a_whole_length_is_never_rounded(lengths: list[int], share: int) -> None
     assert [span.ticks for span in found[1:]] == lengths
 
 
-def test_without_a_known_end_only_the_last_part_may_fill() -> None:
+def test_without_a_known_end_the_part_that_fills_runs_on_and_those_after_it_never_begin() -> None:
     stream = Horizon.of(steps_per_epoch=10)
     assert spans(stream, 20, "1 epoch", None) == [(0, 20), (20, 10), (30, None)]
-    with pytest.raises(
-        ScheduleError, match=r"part0: how long it takes needs the end of training. Give steps="
-    ):
-        spans(stream, None, 20)
+    assert spans(stream, 20, None, 100) == [(0, 20), (20, None)]
+    assert spans(stream, None, "20%") == [(0, None)]
+    assert spans(stream, 20, 30) == [(0, 20), (20, 30)]
     with pytest.raises(ScheduleError, match=r"part0: length='5%' is a share .* Give steps="):
         spans(stream, "5%", None)
 

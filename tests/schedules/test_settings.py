@@ -3,23 +3,22 @@ from dataclasses import dataclass, fields
 import pytest
 
 from paramgroups.errors import ScheduleError
-from paramgroups.schedules import Horizon, Shape, function, warmup
+from paramgroups.schedules import Factor, Horizon, Shape, function, multiplicative, warmup
 from paramgroups.schedules.data import SHAPES
-from paramgroups.schedules.settings import CHECKS
 from paramgroups.schedules.shapes import OfProgress
 
 
-@pytest.mark.parametrize("shape", [*SHAPES.values(), function])
+@pytest.mark.parametrize("shape", [*SHAPES.values(), function, multiplicative])
 def test_every_setting_of_every_shape_is_checked(shape: type[Shape]) -> None:
-    assert {field.name for field in fields(shape)} <= set(CHECKS)
+    assert {field.name for field in fields(shape)} <= set(shape.checks)
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class late(OfProgress):  # noqa: N801 - shapes are words
     end: float = 0.0
 
-    def at(self, u: float) -> float:
-        return 1 if u < 0.5 else self.end
+    def along(self, n: float) -> Factor:
+        return lambda t: 1 if t < n / 2 else self.end
 
 
 def test_a_new_shape_is_its_settings_and_its_formula() -> None:

@@ -127,6 +127,28 @@ def explain_command(  # noqa: PLR0913  # one parameter an option
         show_explanation(Asked(model, recipe, steps, epochs, steps_per_epoch), param, form, at)
 
 
+@app.command("plot", short_help="A picture of each group's rate over training.")
+def plot_command(  # noqa: PLR0913  # one parameter an option
+    *,
+    model: Model,
+    recipe: Recipe,
+    steps: Steps = None,
+    epochs: Epochs = None,
+    steps_per_epoch: StepsPerEpoch = None,
+    hyper: Annotated[
+        str, typer.Option(metavar="NAME", help="What is drawn: lr, weight_decay, beta1 …")
+    ] = "lr",
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Where to: a png, svg or pdf by its ending.")
+    ] = Path("rates.png"),
+) -> None:
+    """Draw each group's rate over training, or any other hyperparameter, before a step is taken."""
+    with reported():
+        from paramgroups.cli.planning import Asked, draw_plan  # noqa: PLC0415  # it loads torch
+
+        draw_plan(Asked(model, recipe, steps, epochs, steps_per_epoch), hyper, out)
+
+
 @app.command("demo", short_help="Four recipes compared on real images.")
 def demo_command(
     *,

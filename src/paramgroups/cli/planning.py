@@ -1,4 +1,4 @@
-"""The commands `plan` and `explain`: from words to output and exit code."""
+"""The commands `plan`, `explain` and `plot`: from words to output and exit code."""
 
 import sys
 from dataclasses import dataclass
@@ -11,13 +11,14 @@ from paramgroups.cli.models import load_model
 from paramgroups.cli.outcome import write
 from paramgroups.indexing import index
 from paramgroups.planning import Plan, plan
-from paramgroups.recipes import load_recipe
+from paramgroups.planning import load_recipe
+from paramgroups.reporting import plot
 from paramgroups.reporting.terminal import explanation_view, plan_text, plan_view
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What both commands are told: what to plan, and how long training is."""
+    """What these commands are told: what to plan, and how long training is."""
 
     model: str
     recipe: Path
@@ -50,6 +51,13 @@ def show_plan(asked: Asked, form: str, step: int | None) -> bool:
         view = plan_view(made, findings, step, console.width)
         _show(console, plan_text(made, findings, step), view)
     return not findings
+
+
+def draw_plan(asked: Asked, hyper: str, path: Path) -> None:
+    """Draw each group's values over training into a file."""
+    made = asked.plan()
+    plot(made, hyper=hyper, path=path)
+    write(f"{made.title}: {hyper} in {path}")
 
 
 def show_explanation(asked: Asked, name: str, form: str, step: int | None) -> None:

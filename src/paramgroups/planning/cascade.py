@@ -1,9 +1,11 @@
 """The cascade of one hyperparameter: links read top to bottom, each within its window."""
 
 import math
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from paramgroups.indexing import Row
@@ -68,7 +70,10 @@ class Chain:
 
     def then(self, link: Link) -> "Chain":
         """This chain with one more voice, which is heard last."""
-        return Chain((*self.links, link))
+        made = Chain((*self.links, link))
+        # Found from the pieces before, since thousands of edits may follow one another.
+        vars(made)["pieces"] = merged(_with(self.pieces, link))
+        return made
 
 
 def merged(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
@@ -80,11 +85,27 @@ def merged(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
     return tuple(kept)
 
 
+def _with(pieces: tuple[Piece, ...], link: Link) -> Iterator[Piece]:
+    """Pieces cut where a voice begins and ends, and changed in between."""
+    starts = {start for start, _ in pieces} | {link.start, link.until}
+    for start in sorted(starts - {math.inf}):
+        value = at(pieces, start)
+        if link.start <= start < link.until:
+            value = value * link.value if link.scales else link.value
+        yield start, value
+
+
 def at(pieces: tuple[Piece, ...], tick: float) -> Any:
-    """The value of the piece that a tick lies in."""
-    value = pieces[0][1]
-    for start, later in pieces[1:]:
-        if tick < start:
-            break
-        value = later
-    return value
+    """The value of the piece that a tick lies in; before the first that of the first."""
+    return pieces[max(_begun(pieces, tick) - 1, 0)][1]
+
+
+def span(pieces: tuple[Piece, ...], tick: float) -> tuple[float, float]:
+    """From where to before where the piece goes that a tick lies in."""
+    begun = _begun(pieces, tick)
+    start = pieces[begun - 1][0] if begun else -math.inf
+    return start, pieces[begun][0] if begun < len(pieces) else math.inf
+
+
+def _begun(pieces: tuple[Piece, ...], tick: float) -> int:
+    return bisect_right(pieces, tick, key=itemgetter(0))

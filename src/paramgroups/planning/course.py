@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from paramgroups.planning.cascade import Chain, Link, Piece, at, merged
+from paramgroups.planning.cascade import Chain, Link, Piece, at, merged, span
 from paramgroups.planning.timing import Timing
 from paramgroups.schedules import Horizon, Schedule
 
@@ -25,17 +25,33 @@ class Course:
         schedules: The cascade of its schedules.
         timings: Which schedule acts from which tick on; None where none does.
         horizon: How long training is.
+        exact: What stands at single ticks because it was written there, where a product would round.
     """
 
     chain: Chain
     schedules: Chain
     timings: tuple[Piece, ...]
     horizon: Horizon
+    exact: tuple[Piece, ...] = ()
 
     def at(self, tick: float) -> Any:
         """The value at a tick, schedule included."""
-        value = at(self.chain.pieces, tick)
-        return value if self.timing(tick) is None else value * self.factor(tick)
+        value, timing = self.parts(tick)
+        return value if timing is None else value * timing.factor(tick)
+
+    def parts(self, tick: float) -> tuple[Any, Timing | None]:
+        """What the value at a tick is the product of: what stands there, and the schedule if one acts."""
+        if self.exact and span(self.exact, tick)[0] == tick:
+            return at(self.exact, tick), None
+        return at(self.chain.pieces, tick), self.timing(tick)
+
+    def span(self, tick: float) -> tuple[float, float]:
+        """From where to before where its parts are those of a tick."""
+        begun, next_exact = span(self.exact, tick)
+        if begun == tick:
+            return tick, math.nextafter(tick, math.inf)
+        starts, stops = zip(span(self.chain.pieces, tick), span(self.timings, tick), strict=True)
+        return max(*starts, math.nextafter(begun, math.inf)), min(*stops, next_exact)
 
     def timing(self, tick: float) -> Timing | None:
         """The schedule that acts at a tick, and when its clock began."""
@@ -66,20 +82,41 @@ class Course:
     @property
     def constant(self) -> bool:
         """Whether it has one value at all ticks."""
-        return len(self.chain.pieces) == 1 and self.timings == ((0.0, None),)
+        return len(self.chain.pieces) == 1 and self.timings == ((0.0, None),) and not self.exact
 
     @property
     def unsaid(self) -> bool:
         """Whether it is the optimizer's default, of which neither the recipe nor a rule says anything."""
         return self.constant and len(self.chain.links) == 1 and self.chain.links[0].origin.startswith(DEFAULT)
 
-    def then(self, link: Link) -> "Course":
-        """This course with one more voice in its cascade."""
-        return replace(self, chain=self.chain.then(link))
+    def then(self, link: Link, written: Any = None) -> "Course":
+        """This course with one more voice in its cascade.
 
-    def extremes(self) -> list[tuple[float, Any]]:
-        """Ticks and values among which its smallest and largest value are."""
-        edges = sorted({start for start, _ in self.chain.pieces} | {start for start, _ in self.timings})
+        Args:
+            link: The voice.
+            written: What was written at its first tick, exactly; None where nothing was.
+        """
+        exact = {tick: value for tick, value in self.exact if tick != link.start}
+        if written is not None:
+            exact[link.start] = written
+        return replace(self, chain=self.chain.then(link), exact=tuple(sorted(exact.items())))
+
+    def over(self, horizon: Horizon, tick: float, made: Callable[[Schedule, int], Timing]) -> "Course":
+        """This course where training is found to be longer, or shorter, at a tick.
+
+        Args:
+            horizon: How long training is from then on. Windows stay where they were planned.
+            tick: The tick; what was before it stays as it was.
+            made: Gives the timing of a schedule whose clock began at a tick, over that horizon.
+        """
+        past = [piece for piece in self.timings if piece[0] < tick]
+        ahead = [(tick, self.timing(tick)), *(piece for piece in self.timings if piece[0] > tick)]
+        told = [(start, timing and made(timing.schedule, timing.began)) for start, timing in ahead]
+        return replace(self, timings=merged((*past, *told)), horizon=horizon)
+
+    def extremes(self, since: float = 0.0) -> list[tuple[float, Any]]:
+        """Ticks from `since` on and values, among which are its smallest and largest value there."""
+        edges = sorted({since} | {start for start, _ in (*self.chain.pieces, *self.timings) if start > since})
         end = self.horizon.ticks or max(edges) + UNENDING
         return [
             found

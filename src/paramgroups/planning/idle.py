@@ -26,6 +26,9 @@ def _differs(profile: Profile, place: int, resolution: Resolution) -> bool:
     codes = (*profile.codes[:place], 0, *profile.codes[place + 1 :])
     trainable = bool(profile.trainable.links[0].value)
     try:
-        return resolution.profiler.profile(codes, trainable=trainable).key != profile.key
+        return (
+            resolution.profiler.profile(codes, trainable=trainable, watched=profile.watched).key
+            != profile.key
+        )
     except ParamGroupsError:  # what another rule scales is there only by this one
         return True

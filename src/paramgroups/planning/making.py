@@ -70,7 +70,7 @@ def plan(  # noqa: PLR0913  # the words of the language
     if not isinstance(model, nn.Module):
         raise PlanError(f"pg.plan: {type(model).__name__} is no model. Give a torch.nn.Module, or its index.")
     found = index(model, depth=depth, example=example)
-    return Plan(recipe, found, horizon, _pins(model, recipe, pins), model)
+    return Plan(recipe, found, horizon, _pins(model, recipe, pins), model=model)
 
 
 def _checked(pins: Pins) -> Pins:

@@ -13,7 +13,7 @@ from paramgroups.errors import NoMatchError, ParamGroupsError, PlanError
 from paramgroups.indexing import Index, Row
 from paramgroups.rules import Assignment, Recipe, RowValue, Rule
 from paramgroups.rules.rule import assignments
-from paramgroups.select import Selection, nearest_match, rows_there
+from paramgroups.select import Selection, Selector, nearest_match, rows_there
 
 Codes = npt.NDArray[np.int64]
 Pins = Mapping[str, Mapping[str, float]]
@@ -126,15 +126,20 @@ def _selected(rule: Rule, number: int, recipe: Recipe, index: Index, pins: Pins)
 
 
 def _no_match(rule: Rule, number: int, recipe: Recipe, index: Index, pins: Pins) -> NoMatchError:
-    near = nearest_match(rule.selector, index, pins)
-    nearest = f'\n  Nearest: "{near[0]}" ({near[1]:,} parameter{"s" * (near[1] != 1)}).' if near else ""
-    nearest = nearest or "\n  Nothing like it does: look at the names, roles and types of pg.index(model)."
-    if there := rows_there(rule.selector, index):
-        nearest = f'\n  "{there[0]}" has {there[1]:,} rows.'
+    hint = nearest_hint(rule.selector, index, pins)
     return NoMatchError(
-        f'"{rule.selector.written}" matches none of {len(index):,} parameters.{nearest}\n'
+        f'"{rule.selector.written}" matches none of {len(index):,} parameters.{hint}\n'
         f'  {place_of(number, recipe)}. If that is meant, give the rule missing="ignore".'
     )
+
+
+def nearest_hint(selector: Selector, index: Index, pins: Pins) -> str:
+    """What there is instead of what a selector asks: a line of an error's message."""
+    if there := rows_there(selector, index):
+        return f'\n  "{there[0]}" has {there[1]:,} rows.'
+    if near := nearest_match(selector, index, pins):
+        return f'\n  Nearest: "{near[0]}" ({near[1]:,} parameter{"s" * (near[1] != 1)}).'
+    return "\n  Nothing like it does: look at the names, roles and types of pg.index(model)."
 
 
 def _column(assignment: Assignment, rows: Sequence[Row]) -> list[Any]:
@@ -159,15 +164,19 @@ def _plain(assignment: Assignment, value: Any, row: Row) -> Any:
         raise PlanError(f'{assignment.value.label} for "{row.name}": {error}') from error
 
 
-def profiles_of(trainable: Codes, matches: Sequence[Match]) -> tuple[Codes, Codes]:
+def profiles_of(kinds: Codes, matches: Sequence[Match]) -> tuple[Codes, Codes]:
     """Number the parameters so that those whom the same rules give the same values have one number.
+
+    Args:
+        kinds: For each parameter a number from 0 on; those of different numbers are kept apart.
+        matches: What each rule matches.
 
     Returns:
         The number of each parameter, in the order in which they first come, and for each number the
         position of its first parameter.
     """
-    key = trainable.astype(np.int64)
-    size = 2
+    key = kinds.astype(np.int64)
+    size = int(key.max(initial=0)) + 1
     for match in matches:
         count = len(match.values) + 1
         if size * count > LARGEST_KEY:

@@ -11,6 +11,7 @@ from paramgroups.planning.profile import Profile
 from paramgroups.rules import RowValue
 
 SHOWN = 3
+ALL = "**"
 
 
 class Member(NamedTuple):
@@ -62,7 +63,8 @@ def _words(member: Member, matches: Sequence[Match]) -> list[str]:
     for link in _heard(member.profile):
         if link.rule not in acting or link.source is not None:
             acting[link.rule] = link
-    words = (_word(matches[number - 1], acting[number], member.rows) for number in sorted(acting) if number)
+    words = [_word(matches[number - 1], acting[number], member.rows) for number in sorted(acting) if number]
+    words += [text for text in member.profile.watched if text != ALL]
     return list(dict.fromkeys(word for word in words if word))
 
 
@@ -78,6 +80,6 @@ def _heard(profile: Profile) -> Iterator[Link]:
 
 def _word(match: Match, link: Link, rows: Sequence[Row]) -> str:
     if link.source is None:
-        return "" if match.rule.selector.text == "**" else match.rule.selector.written
+        return "" if match.rule.selector.text == ALL else match.rule.selector.written
     words = {link.source.word(row, link.value) for row in rows}
     return words.pop() if len(words) == 1 else RowValue.word(link.source, rows[0], link.value)

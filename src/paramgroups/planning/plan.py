@@ -1,7 +1,8 @@
 """The plan: a recipe resolved against an index and a horizon."""
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import InitVar, dataclass, field
 from functools import cached_property
 from numbers import Integral, Real
@@ -12,15 +13,18 @@ from torch import nn
 from paramgroups.errors import Finding, PlanError
 from paramgroups.indexing import Index, Row
 from paramgroups.indexing.pause import collector_paused
+from paramgroups.journal import Event
 from paramgroups.optim import is_finite
 from paramgroups.planning.binding import bind
 from paramgroups.planning.checks import Subject, check
 from paramgroups.planning.diff import Diff, diff
+from paramgroups.planning.events import replayed
 from paramgroups.planning.explain import Explanation, explain
 from paramgroups.planning.groups import Group, groups_of
 from paramgroups.planning.idle import idle_rules, told
 from paramgroups.planning.matching import Pins
 from paramgroups.planning.pinned import pinned
+from paramgroups.planning.profile import Profile
 from paramgroups.planning.refusals import refuse
 from paramgroups.planning.resolution import Resolution, resolve
 from paramgroups.planning.rows import PartRow, PlanRow, Snapshot, checked_name, position_of
@@ -43,6 +47,7 @@ class Plan:
         index: The parameters.
         horizon: How long training is.
         pins: Statistics of the values, by statistic and name, for selectors that read them.
+        events: Decisions made while training, which `replay` puts in.
         model: The planned model, which binding takes unless it is given another. It is not kept alive.
 
     Example:
@@ -68,6 +73,7 @@ class Plan:
     index: Index
     horizon: Horizon
     pins: Pins = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
     model: InitVar[nn.Module | None] = None
     _resolution: Resolution = field(init=False, compare=False)
     _model: "weakref.ref[nn.Module] | None" = field(init=False, compare=False)
@@ -86,8 +92,11 @@ class Plan:
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
-        """The parameters that are ever trained, merged where their values agree over all of training."""
-        return groups_of(self._resolution)
+        """The parameters that are ever trained, merged where their values agree over all of training.
+
+        Groups never change in training: events change the values of groups, and not who is in one.
+        """
+        return replayed(groups_of(self._resolution), self.events, self.given)
 
     @cached_property
     def frozen(self) -> tuple[Row, ...]:
@@ -150,7 +159,7 @@ class Plan:
         """
         if self.horizon.ticks is None:
             raise PlanError("plan.curve: training has no known end. Plan with steps= or epochs=.")
-        profile = self._resolution.profile_at(position_of(name, self.index))
+        profile = self._profile_at(position_of(name, self.index))
         hyper = checked_name(hyper)
         return [profile.value(hyper, tick) for tick in range(self.horizon.ticks)]
 
@@ -170,7 +179,39 @@ class Plan:
         row, found = self.index.rows[position], self._resolution
         group = self.group_of.get(row.name)
         parts, member = found.parts_at(position), None if group is None else group.name
-        return explain(row, found.profile_at(position), parts, self.horizon, group=member, tick=tick)
+        return explain(row, self._profile_at(position), parts, self.horizon, group=member, tick=tick)
+
+    def replay(self, journal: Iterable[Event]) -> "Plan":
+        """This plan with what was decided while training: the values of a whole run again, exactly.
+
+        Its `at`, `curve`, `explain` and `groups` have the events in them, each from its step on, and its
+        horizon is the last that was told.
+
+        Args:
+            journal: `scheduler.journal`, or one that was saved.
+
+        Raises:
+            CheckpointError: An event does not fit the plan.
+
+        Example:
+            >>> import paramgroups as pg, torch
+            >>> plan = pg.plan(torch.nn.Linear(2, 1), pg.Recipe(optimizer="sgd", lr=1.0), steps=4)
+            >>> optimizer, scheduler = pg.build(plan, torch.nn.Linear(2, 1))
+            >>> for _ in range(2):
+            ...     optimizer.step(); scheduler.step()
+            >>> _ = scheduler.scale("weight | bias", 0.5)
+            >>> plan.replay(scheduler.journal).curve("weight")
+            [1.0, 1.0, 0.5, 0.5]
+        """
+        made = copy(self)
+        events = tuple(journal)
+        horizons = [event.value for event in events if event.action == "horizon"]
+        horizon = Horizon(**horizons[-1]) if horizons else self._resolution.profiler.horizon
+        for name in ("recipe", "groups", "frozen", "rows", "group_of", "_base_values"):
+            vars(made).pop(name, None)
+        vars(made).update(events=events, horizon=horizon)
+        _ = made.groups  # an event that does not fit is found now
+        return made
 
     @cached_property
     def group_of(self) -> dict[str, Group]:
@@ -268,7 +309,7 @@ class Plan:
     ) -> PlanRow:
         values = self._base_values if values is None else values
         number = int(self._resolution.numbers[position])
-        profile = self._resolution.profiles[number]
+        profile = self._profile_at(position)
         if number not in values:
             values[number] = profile.values(tick)
         parts = tuple(
@@ -276,6 +317,10 @@ class Plan:
             for segment, own in self._resolution.parts_at(position)
         )
         return PlanRow(self.index.rows[position], values[number], parts, profile, tick)
+
+    def _profile_at(self, position: int) -> Profile:
+        group = self.group_of.get(self.index.rows[position].name) if self.events else None
+        return self._resolution.profile_at(position) if group is None else group.profile
 
     @cached_property
     def _base_values(self) -> dict[int, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -31,6 +31,7 @@ class Profile:
         courses: Every hyperparameter that the optimizer reads, over time.
         group: The group that a rule asks for, under its name.
         codes: For each rule, which of its values it gives them; 0 where it does not match.
+        watched: The selectors by which controllers may change them.
     """
 
     optimizer: OptimizerClass
@@ -39,12 +40,13 @@ class Profile:
     courses: Mapping[str, Course]
     group: str | None
     codes: tuple[int, ...]
+    watched: tuple[str, ...] = ()
 
     @cached_property
     def key(self) -> tuple[Any, ...]:
         """What two profiles of equal values have in common: they share a group."""
         courses = tuple((name, course.key) for name, course in self.courses.items())
-        return self.optimizer.cls, self.group, self.trainable.pieces, courses
+        return self.optimizer.cls, self.group, self.watched, self.trainable.pieces, courses
 
     @property
     def frozen(self) -> bool:
@@ -94,21 +96,22 @@ class Profiler:
         self.horizon = horizon
         self.matches = matches
         self.windows = [window_of(match, recipe, horizon) for match in matches]
-        self._made: dict[tuple[bool, tuple[int, ...]], Profile] = {}
+        self._made: dict[tuple[bool, tuple[str, ...], tuple[int, ...]], Profile] = {}
         self._untouched: dict[Any, dict[str, Course]] = {}
         self._linked: dict[tuple[int, int], list[tuple[str, Link]]] = {}
         self._timings: dict[tuple[Schedule, int], Timing] = {}
 
-    def profile(self, codes: tuple[int, ...], *, trainable: bool) -> Profile:
+    def profile(self, codes: tuple[int, ...], *, trainable: bool, watched: tuple[str, ...] = ()) -> Profile:
         """The profile of parameters that the rules give these codes.
 
         Args:
             codes: For each rule 0, or 1 + the place of its values.
             trainable: Whether the model has them trainable.
+            watched: The selectors by which controllers may change them.
         """
-        key = trainable, codes
+        key = trainable, watched, codes
         if key not in self._made:
-            self._made[key] = self._resolve(codes, trainable=trainable)
+            self._made[key] = replace(self._resolve(codes, trainable=trainable), watched=watched)
         return self._made[key]
 
     def _resolve(self, codes: tuple[int, ...], *, trainable: bool) -> Profile:

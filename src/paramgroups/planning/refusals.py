@@ -24,6 +24,7 @@ def refuse(resolution: Resolution) -> None:
     """
     _check_whole(resolution)
     _check_gradients(resolution)
+    _check_watched(resolution)
     _check_read(resolution)
     _check_domains(resolution)
 
@@ -55,6 +56,17 @@ def _check_gradients(resolution: Resolution) -> None:
             raise PlanError(
                 f'"{row.name}" holds {row.dtype}, of which torch takes no gradients, so that it cannot be '
                 f"trained. Leave it out of what is thawed.\n  {thawed[-1]}."
+            )
+
+
+def _check_watched(resolution: Resolution) -> None:
+    """A controller has something to change."""
+    for watch in resolution.watches:
+        found = (resolution.profile_at(int(position)) for position in watch.codes.nonzero()[0])
+        if all(profile.frozen for profile in found):
+            raise PlanError(
+                f'Controller {watch.controller.title} watches "{watch.selector.written}", which matches only '
+                "parameters that are never trained, so it could change nothing. Thaw them, or take it out."
             )
 
 

@@ -10,6 +10,7 @@ from paramgroups.errors import PlanError
 from paramgroups.indexing import Index
 from paramgroups.planning.matching import Match, Pins, Segment, match_rules, profiles_of, segments_of
 from paramgroups.planning.profile import Profile, Profiler
+from paramgroups.planning.watching import Watch, kinds_of, watched_at, watches_of
 from paramgroups.rules import Recipe
 from paramgroups.schedules import Horizon
 
@@ -25,6 +26,7 @@ class Resolution:
         numbers: For each parameter the place of its profile in `profiles`.
         profiles: The distinct profiles, in the order of the model.
         segments: The rows that rules treat unlike the rest of their tensor, by position.
+        watches: The parameters that controllers may change.
     """
 
     index: Index
@@ -33,6 +35,7 @@ class Resolution:
     numbers: np.ndarray[Any, np.dtype[np.int64]]
     profiles: tuple[Profile, ...]
     segments: dict[int, tuple[tuple[Segment, Profile], ...]]
+    watches: tuple[Watch, ...] = ()
 
     def profile_at(self, position: int, row: int | None = None) -> Profile:
         """The profile of the parameter at a position of the index, or of one row of it."""
@@ -75,15 +78,18 @@ def resolve(recipe: Recipe, index: Index, horizon: Horizon, pins: Pins) -> Resol
         raise PlanError("The model has no parameters, so there is nothing to plan. Is it the right module?")
     matches = match_rules(recipe, index, pins)
     profiler = Profiler(recipe, horizon, matches)
+    watches = watches_of(recipe, index, pins)
     trainable = np.array([row.trainable for row in index], dtype=np.int64)
-    numbers, first = profiles_of(trainable, matches)
+    numbers, first = profiles_of(kinds_of(trainable, watches), matches)
     profiles = tuple(
         profiler.profile(
-            tuple(int(match.codes[position]) for match in matches), trainable=bool(trainable[position])
+            tuple(int(match.codes[position]) for match in matches),
+            trainable=bool(trainable[position]),
+            watched=watched_at(int(position), watches),
         )
         for position in first
     )
-    resolution = Resolution(index, tuple(matches), profiler, numbers, profiles, {})
+    resolution = Resolution(index, tuple(matches), profiler, numbers, profiles, {}, watches)
     return replace(resolution, segments=_segments(resolution))
 
 
@@ -93,6 +99,7 @@ def _segments(resolution: Resolution) -> dict[int, tuple[tuple[Segment, Profile]
     for segment in segments_of(resolution.matches, resolution.index):
         codes = tuple(match.code_of(segment) for match in resolution.matches)
         trainable = resolution.index.rows[segment.position].trainable
-        profile = resolution.profiler.profile(codes, trainable=trainable)
+        watched = watched_at(segment.position, resolution.watches)
+        profile = resolution.profiler.profile(codes, trainable=trainable, watched=watched)
         found[segment.position] = (*found.get(segment.position, ()), (segment, profile))
     return found

@@ -1,11 +1,12 @@
 """A schedule in its place: over which ticks of training it runs."""
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from paramgroups.schedules import Factor, Horizon, Schedule
+from paramgroups.schedules import Factor, Horizon, Schedule, around
 
 
 @dataclass(frozen=True)
@@ -28,16 +29,20 @@ class Timing:
         return self.horizon.rest(self.began)
 
     @cached_property
-    def _factor(self) -> Factor:
-        return self.schedule.over(self.rest)
+    def factor(self) -> Factor:
+        """The factor at a tick of training; before its clock begins that of the clock's start."""
+        over, began = self.schedule.over(self.rest), self.began
+        return over if not began else lambda tick: over(tick - began)
+
+    @cached_property
+    def _turns(self) -> list[int] | None:
+        """The ticks at which the factor may be smallest or largest; None where any may."""
+        turns = self.schedule.turns_over(self.rest)
+        return None if turns is None else sorted(self.began + tick for tick in around(turns))
 
     @cached_property
     def _extremes(self) -> dict[tuple[int, int], tuple[int, ...]]:
         return {}
-
-    def factor(self, tick: float) -> float:
-        """The factor at a tick of training; before its clock begins that of the clock's start."""
-        return self._factor(max(0, tick - self.began))
 
     def extremes(self, start: int, stop: int) -> tuple[int, ...]:
         """Ticks from `start` to before `stop` among which the factor is smallest and largest."""
@@ -46,15 +51,12 @@ class Timing:
             self._extremes[start, stop] = (min(asked, key=self.factor), max(asked, key=self.factor))
         return self._extremes[start, stop]
 
-    def _telling(self, start: int, stop: int) -> Iterator[int]:
-        """The ends of each shape that never turns, and all ticks of any other."""
-        yield from (start, stop - 1)
-        for piece in self.schedule.pieces(self.rest):
-            first = self.began + piece.start
-            last = stop if piece.ticks is None else first + piece.ticks
-            within = range(max(first, start), min(last, stop))
-            if within:
-                yield from (within[0], within[-1]) if piece.shape.monotone else within
+    def _telling(self, start: int, stop: int) -> Iterable[int]:
+        """The range's ends and the turns in it; all ticks where its turns are not known."""
+        if self._turns is None:
+            return range(start, stop)
+        within = self._turns[bisect_left(self._turns, start) : bisect_left(self._turns, stop)]
+        return (start, *within, stop - 1)
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy finds its factor anew: a function of a function cannot be saved."""

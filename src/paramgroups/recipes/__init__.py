@@ -1,7 +1,7 @@
-"""Ready-made rules, each with its source, and recipes from files."""
+"""Ready-made rules, each with its source."""
 
 from paramgroups.recipes.depth import LayerDecay, layer_decay
-from paramgroups.recipes.files import MAKERS, load_recipe
+from paramgroups.recipes.makers import MAKERS
 from paramgroups.recipes.parts import backbone_head, by_magnitude, by_type, no_decay
 
 __all__ = [
@@ -11,6 +11,5 @@ __all__ = [
     "by_magnitude",
     "by_type",
     "layer_decay",
-    "load_recipe",
     "no_decay",
 ]

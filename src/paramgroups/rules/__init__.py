@@ -1,5 +1,6 @@
 """SAY: rules and recipes, and their form as data."""
 
+from paramgroups.rules.controller import Controller, Observation, State
 from paramgroups.rules.making import Makers
 from paramgroups.rules.reading import read_recipe
 from paramgroups.rules.recipe import Recipe, Rules
@@ -8,12 +9,15 @@ from paramgroups.rules.values import PerParameter, RowValue, Table, per_paramete
 
 __all__ = [
     "Assignment",
+    "Controller",
     "Makers",
+    "Observation",
     "PerParameter",
     "Recipe",
     "RowValue",
     "Rule",
     "Rules",
+    "State",
     "Table",
     "per_parameter",
     "read_recipe",

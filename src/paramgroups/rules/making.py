@@ -8,6 +8,7 @@ from typing import Any
 
 from paramgroups.errors import RuleError, nearest
 from paramgroups.rules.checks import DEEPEST, LONGEST, name_text, plain
+from paramgroups.rules.controller import Controller
 from paramgroups.rules.recipe import Rules
 from paramgroups.rules.rule import Rule
 from paramgroups.rules.toml import NONE
@@ -17,10 +18,11 @@ from paramgroups.schedules.checks import shown
 
 @dataclass(frozen=True, slots=True)
 class Makers:
-    """What `use = "…"` may name: makers of values, and of whole rules."""
+    """What `use = "…"` may name: makers of values, of whole rules, and of controllers."""
 
     values: Mapping[str, Callable[..., RowValue]] = field(default_factory=dict)
     rules: Mapping[str, Callable[..., Rule | Rules]] = field(default_factory=dict)
+    controllers: Mapping[str, Callable[..., Controller]] = field(default_factory=dict)
 
 
 def expect(holds: bool, where: str, value: Any, fix: str) -> None:  # noqa: FBT001  # a condition

@@ -8,6 +8,7 @@ from paramgroups.errors import ParamGroupsError, RuleError
 from paramgroups.optim import optimizer_class
 from paramgroups.optim.hyperparameters import PACKED
 from paramgroups.rules.checks import LONGEST
+from paramgroups.rules.controller import Controller
 from paramgroups.rules.making import Makers, expect, made_by, table_of, value_of
 from paramgroups.rules.recipe import Recipe, Rules, flat
 from paramgroups.rules.rule import FILE_WORDS, OPTIONS, OWN, Rule, assignments, nearest_setting, rule
@@ -17,7 +18,7 @@ from paramgroups.select import parse
 
 EXAMPLES = {"optimizer": 'Write optimizer = "adamw".', "lr": "Write lr = 3e-4."}
 SCHEDULES = ("schedule", "schedules")
-RECIPE_WORDS = (*EXAMPLES, *SCHEDULES, *PACKED, "name", "rules")
+RECIPE_WORDS = (*EXAMPLES, *SCHEDULES, *PACKED, "name", "rules", "controllers")
 RULE_WORDS = (*FILE_WORDS, *OPTIONS, *OWN, *SCHEDULES, *PACKED, "lr_scale", "weight_decay_scale")
 
 
@@ -39,11 +40,14 @@ def read_recipe(data: Mapping[str, Any], makers: Makers, name: str | None = None
             raise RuleError(f'A recipe needs "{key}". {example}')
     rules = settings.pop("rules", [])
     expect(isinstance(rules, list), "rules", rules, "write each rule under [[rules]]")
+    controllers = settings.pop("controllers", [])
+    expect(isinstance(controllers, list), "controllers", controllers, "write each one under [[controllers]]")
     schedules = _schedules(settings, "")
     name = settings.pop("name", name)
     values = {key: _setting(key, value, makers, key) for key, value in settings.items()}
     made = {f"rules[{number}]": _rule(item, makers, number) for number, item in enumerate(rules, 1)}
-    recipe = Recipe(**values, **schedules, rules=made.values(), name=name)
+    feedback = [_controller(item, makers, number) for number, item in enumerate(controllers, 1)]
+    recipe = Recipe(**values, **schedules, rules=made.values(), controllers=feedback, name=name)
     _check_read(recipe, made)
     return recipe
 
@@ -87,6 +91,14 @@ def _rule(data: Any, makers: Makers, number: int) -> Rule | Rules:
     values = {key: _setting(key, value, makers, f"{where}.{key}") for key, value in settings.items()}
     with _place(where):
         return rule(selector, **values, **schedules)
+
+
+def _controller(data: Any, makers: Makers, number: int) -> Controller:
+    where = f"controllers[{number}]"
+    settings = table_of(data, where)
+    with _place(where):
+        made: Controller = made_by(settings, makers.controllers)
+        return made
 
 
 def _setting(key: str, data: Any, makers: Makers, where: str) -> Any:

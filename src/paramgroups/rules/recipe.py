@@ -9,6 +9,7 @@ from typing import Any
 from paramgroups.errors import RuleError
 from paramgroups.optim.classes import Named
 from paramgroups.rules.checks import DEEPEST, name_text
+from paramgroups.rules.controller import Controller
 from paramgroups.rules.rule import Assignment, Rule, assignments, checked_schedules, optimizer_name
 from paramgroups.rules.toml import dump
 from paramgroups.rules.values import Data, RowValue, to_data
@@ -29,6 +30,7 @@ class Recipe:
         rules: Rules in the order in which they act; a list within the list is read in place.
         schedule: The schedule of the rate.
         schedules: Schedules of other hyperparameters, by name.
+        controllers: Feedback from metrics, such as `pg.control.plateau("head", "val_loss")`.
         name: What error messages call the recipe; a loaded one has the name of its file.
         **settings: Other hyperparameters of the optimizer, for all parameters. What is unset has the
             default of the optimizer's class.
@@ -46,6 +48,7 @@ class Recipe:
     assignments: tuple[Assignment, ...]
     rules: tuple[Rule, ...]
     schedules: tuple[tuple[str, Schedule], ...]
+    controllers: tuple[Controller, ...]
     name: str | None = field(compare=False)
 
     def __init__(  # noqa: PLR0913  # the words of the language
@@ -57,6 +60,7 @@ class Recipe:
         rules: Rules = (),
         schedule: Schedule | None = None,
         schedules: Mapping[str, Schedule] | None = None,
+        controllers: Iterable[Controller] = (),
         name: str | None = None,
         **settings: Any,
     ) -> None:
@@ -65,6 +69,7 @@ class Recipe:
             "assignments": _defaults({"lr": lr} | settings),
             "rules": tuple(flat(rules)),
             "schedules": tuple(checked_schedules(schedule, schedules).items()),
+            "controllers": _controllers(controllers),
             "name": None if name is None else name_text("name", name),
         }
         for key, value in values.items():
@@ -96,6 +101,8 @@ class Recipe:
         data: Data = {"name": self.name} if self.name else {}
         data |= {"optimizer": _named(self.optimizer)} | self.settings
         data |= _schedules_data(dict(self.schedules))
+        if self.controllers:
+            data["controllers"] = [controller.to_data() for controller in self.controllers]
         return data | {"rules": [rule_data(rule) for rule in self.rules]}
 
     def to_toml(self) -> str:
@@ -109,7 +116,8 @@ class Recipe:
     def __repr__(self) -> str:
         schedules = dict(self.schedules)
         options: dict[str, Any] = {"schedule": schedules.pop("lr", None), "schedules": schedules or None}
-        options |= {"rules": list(self.rules) or None, "name": self.name}
+        options |= {"rules": list(self.rules) or None, "controllers": list(self.controllers) or None}
+        options["name"] = self.name
         parts = {"optimizer": self.optimizer} | self.settings
         parts |= {key: value for key, value in options.items() if value is not None}
         return f"Recipe({', '.join(f'{key}={value!r}' for key, value in parts.items())})"
@@ -132,11 +140,22 @@ def flat(rules: Any, depth: int = 0) -> Iterator[Rule]:
             raise RuleError(f"{shown(item)} is no rule. Write pg.rule(selector, setting=value).")
 
 
-def _listed(rules: Any) -> Iterator[Any]:
-    if not isinstance(rules, (str, Mapping)):
+def _listed(given: Any, what: str = "rules") -> Iterator[Any]:
+    if not isinstance(given, (str, Mapping)):
         with suppress(TypeError):  # a tensor of no dimensions says it is iterable, and is not
-            return iter(rules)
-    raise RuleError(f"rules={shown(rules)}: give a list of rules.")
+            return iter(given)
+    raise RuleError(f"{what}={shown(given)}: give a list of {what}.")
+
+
+def _controllers(given: Any) -> tuple[Controller, ...]:
+    found = tuple(_listed(given, "controllers"))
+    for item in found:
+        if not isinstance(item, Controller):
+            raise RuleError(
+                f'{shown(item)} is no controller. Write pg.control.plateau("head", "val_loss"), or your own: '
+                "pg.control.function(label, fn, selector=…, metric=…)."
+            )
+    return found
 
 
 def _defaults(settings: Mapping[str, Any]) -> tuple[Assignment, ...]:

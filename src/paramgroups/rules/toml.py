@@ -10,18 +10,21 @@ from paramgroups.schedules.checks import shown
 NONE = {"use": "none"}
 """TOML has no word for None, and torch has: `foreach=None` lets it choose."""
 
+TABLES = ("rules", "controllers")
+"""Lists of tables, each written under a heading of its own."""
+
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def dump(data: dict[str, Any]) -> str:
-    """A dict as TOML; a list of dicts under "rules" becomes one `[[rules]]` table each.
+    """A dict as TOML; each dict in a list under "rules" or "controllers" becomes a table of its own.
 
     Raises:
         RuleError: A value is of a kind that TOML has not, such as a class.
     """
-    plain = {key: value for key, value in data.items() if key != "rules"}
-    blocks = [_lines(plain)] + [f"[[rules]]\n{_lines(rule)}" for rule in data.get("rules", [])]
-    return "\n\n".join(blocks) + "\n"
+    plain = {key: value for key, value in data.items() if key not in TABLES}
+    tables = (f"[[{key}]]\n{_lines(table)}" for key in TABLES for table in data.get(key, []))
+    return "\n\n".join([_lines(plain), *tables]) + "\n"
 
 
 def _lines(table: dict[str, Any]) -> str:

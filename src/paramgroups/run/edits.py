@@ -1,50 +1,23 @@
-"""Edits: what is changed by hand while training, as one more voice in the cascade."""
+"""Edits as events: what a user sets, scales or writes while training."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from paramgroups.errors import CheckpointError, ParamGroupsError, PlanError, RuleError, listing, nearest
+from paramgroups.errors import PlanError
+from paramgroups.journal import Event
 from paramgroups.optim import domain_of, is_finite, is_number
 from paramgroups.planning import Group
-from paramgroups.planning.cascade import Link
-from paramgroups.planning.course import Course
-from paramgroups.rules import RowValue
+from paramgroups.planning.events import course_of, heard
+from paramgroups.rules import Assignment, Recipe, RowValue
 from paramgroups.rules.rule import assignments
-from paramgroups.run.writing import Courses
+from paramgroups.run.writing import Overwritten
+
+Seen = dict[tuple[Any, Any], list[str]]
 
 
-@dataclass(frozen=True)
-class Edit:
-    """One hyperparameter of some groups, set or scaled from a tick on.
-
-    Attributes:
-        tick: From when it acts.
-        groups: The groups, by name.
-        hyper: The hyperparameter.
-        scales: Whether it multiplies what stands.
-        value: The value, or the factor.
-    """
-
-    tick: float
-    groups: tuple[str, ...]
-    hyper: str
-    scales: bool
-    value: Any
-
-    @property
-    def link(self) -> Link:
-        """Itself as a voice of the cascade."""
-        return Link(self.value, self.scales, f"edit at tick {self.tick:,.15g}", start=self.tick)
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """Itself as plain data."""
-        return {**vars(self), "groups": list(self.groups)}
-
-
-def edits_of(settings: Mapping[str, Any], tick: float, groups: tuple[str, ...]) -> list[Edit]:
-    """What settings, written as in a rule, change in some groups from a tick on.
+def settings_of(settings: Mapping[str, Any]) -> tuple[Assignment, ...]:
+    """What settings, written as in a rule, change in whole groups.
 
     Raises:
         PlanError: There are none, or one is a function of the row.
@@ -56,102 +29,83 @@ def edits_of(settings: Mapping[str, Any], tick: float, groups: tuple[str, ...]) 
     for one in found:
         if isinstance(one.value, RowValue):
             raise PlanError(f"{one.key}: a group has one value, so it cannot differ from row to row.")
-    return [Edit(tick, groups, one.name, one.scales, one.value) for one in found]
+    return found
 
 
-def edited(edits: Iterable[Edit], groups: Sequence[Group], courses: Sequence[Courses]) -> list[Courses]:
-    """The hyperparameters of all groups over time, with edits on top.
+def decided(  # noqa: PLR0913  # one for each thing that an event tells
+    found: Iterable[Assignment],
+    groups: Sequence[Group],
+    names: Collection[str],
+    recipe: Recipe,
+    *,
+    step: float,
+    cause: str,
+    until: float | None = None,
+) -> list[Event]:
+    """The events that assignments are, one for each value that groups have before and after.
 
     Args:
-        edits: The edits, in the order in which they were made.
-        groups: The groups.
-        courses: Their hyperparameters so far; they are left as they are.
+        found: What is set or scaled, in order.
+        groups: All groups as they are.
+        names: The groups that are meant, by name.
+        recipe: The recipe.
+        step: The tick from which it acts.
+        cause: Who decided.
+        until: The first tick at which it acts no more.
 
     Raises:
-        PlanError: An edit names what its groups' optimizer does not read, gives it a value of another
-            kind, or drives it out of its domain at some tick.
+        PlanError: A group's optimizer does not read it, or a value is of another kind or leaves its domain.
     """
-    courses = [dict(found) for found in courses]
-    for edit in edits:
-        for group, own in zip(groups, courses, strict=True):
-            if group.name in edit.groups:
-                own[edit.hyper] = _course(edit, group, own)
-    return courses
-
-
-def _course(edit: Edit, group: Group, courses: Courses) -> Course:
-    if edit.hyper in ("trainable", "optimizer"):
-        raise PlanError(
-            f"{edit.hyper} is no setting that an edit can change. What is frozen when is planned: "
-            'pg.rule(…, trainable=False, until="20%").'
+    events: list[Event] = []
+    for one in found:
+        draft = Event(
+            step, cause, "scale" if one.scales else "set", one.name, one.value, None, None, (), until
         )
-    if edit.hyper not in group.courses:
-        name = group.profile.optimizer.name
-        raise PlanError(f'"{edit.hyper}" is not read by {name}. {nearest(edit.hyper, group.courses)}')
-    course = courses.get(edit.hyper, group.courses[edit.hyper])
-    _check_kind(edit, course, group.profile.optimizer.defaults[edit.hyper])
-    changed = course.then(edit.link)
-    _check_domain(edit, changed, group)
-    return changed
+        for event in _by_value(draft, [group for group in groups if group.name in names], recipe):
+            groups = heard(groups, event, recipe)
+            events.append(event)
+    return events
 
 
-def _check_kind(edit: Edit, course: Course, default: Any) -> None:
-    if edit.scales and not is_number(course.at(edit.tick)):
-        raise PlanError(f"{edit.hyper}={course.at(edit.tick)!r} is no number, so it cannot be scaled.")
-    if is_number(default) and not is_number(edit.value):
-        raise PlanError(f"{edit.hyper}={edit.value!r} is no number. Write one, such as {default!r}.")
-    if isinstance(default, bool) and not isinstance(edit.value, bool):
-        raise PlanError(
-            f"{edit.hyper}={edit.value!r} is no switch. Write {edit.hyper}=True or {edit.hyper}=False."
-        )
+def _by_value(draft: Event, groups: Iterable[Group], recipe: Recipe) -> list[Event]:
+    seen: Seen = {}
+    for group in groups:
+        old = course_of(group, draft.hyper).at(draft.step)
+        (after,) = heard([group], replace(draft, names=group.names), recipe)
+        seen.setdefault((old, after.courses[draft.hyper].at(draft.step)), []).extend(group.names)
+    return [replace(draft, old=old, new=new, names=tuple(names)) for (old, new), names in seen.items()]
 
 
-def _check_domain(edit: Edit, course: Course, group: Group) -> None:
-    for tick, value in course.extremes():
-        if is_number(value) and value not in domain_of(edit.hyper):
-            raise PlanError(
-                f'The edit lets {edit.hyper} of "{group.name}" leave its domain: {value!r} at tick '
-                f"{tick:,.0f}. It must be {domain_of(edit.hyper)}."
-            )
-
-
-def read_edits(state: Mapping[str, Any], groups: Sequence[Group]) -> tuple[list[Edit], list[Courses]]:
-    """The edits of a saved scheduler, and the groups' hyperparameters with them.
+def writes(found: Iterable[Overwritten], groups: Sequence[Group], step: float) -> list[Event]:
+    """What was written into groups by hand, as events: factors on top of the schedules from now on.
 
     Raises:
-        CheckpointError: The state is not of this library's scheduler, or its edits do not fit the groups.
+        PlanError: It is no number that the hyperparameter may have, or stands where our value is 0.
     """
-    try:
-        edits = [_read(saved) for saved in state["edits"]]
-    except (KeyError, TypeError, AttributeError, RuleError) as error:
-        raise no_state(state, error) from error
-    known = {group.name for group in groups}
-    if lacking := [name for edit in edits for name in edit.groups if name not in known]:
-        raise CheckpointError(
-            f'The saved run edited the group "{lacking[0]}", which the plan has not. '
-            f"{nearest(lacking[0], known)}"
+    seen: dict[tuple[str, Any, Any], list[str]] = {}
+    for one in found:
+        _check_written(one, groups[one.place])
+        seen.setdefault((one.name, one.left, one.found), []).extend(groups[one.place].names)
+    return [
+        Event(step, "written", "write", name, new / old, old, new, tuple(names))
+        for (name, old, new), names in seen.items()
+    ]
+
+
+def _check_written(one: Overwritten, group: Group) -> None:
+    was = f'{one.name} of the group "{group.name}" was written as {one.found!r}'
+    if not is_number(one.found) or not is_finite(one.found) or one.found not in domain_of(one.name):
+        raise PlanError(f"{was}: it must be a number, {domain_of(one.name)}. Write {one.left!r} back.")
+    fix = f'Say what is meant: scheduler.set("{group.name}", {one.name}={one.found!r}).'
+    if not is_number(one.left) or one.left == 0:
+        raise PlanError(
+            f"{was} where the plan has {one.left!r}, so that no factor says how it goes on. {fix}"
         )
-    try:
-        return edits, edited(edits, groups, [group.written for group in groups])
-    except ParamGroupsError as error:
-        raise CheckpointError(f"An edit of the saved run does not fit the plan. {error}") from error
+    if not is_finite(one.found / one.left):
+        raise PlanError(f"{was} where the plan has {one.left!r}, a factor beyond all numbers. {fix}")
 
 
-def no_state(state: object, error: object) -> CheckpointError:
-    """The error for what is no state of a scheduler of ours."""
-    found = listing(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
-    return CheckpointError(
-        f"This is no state of pg.Scheduler: {error!r}. It has: {found}. Load what its own state_dict() gave; "
-        "a torch scheduler's state does not say which values it stood for."
-    )
-
-
-def _read(saved: Mapping[str, Any]) -> Edit:
-    edit = Edit(**{field.name: saved[field.name] for field in fields(Edit)})
-    if not (is_number(edit.tick) and is_finite(edit.tick) and edit.tick >= 0):
-        raise TypeError(f"tick={edit.tick!r}")
-    if not all(isinstance(name, str) for name in [edit.hyper, *edit.groups]):
-        raise TypeError(f"hyper={edit.hyper!r}, groups={edit.groups!r}")
-    key = edit.hyper + "_scale" * bool(edit.scales)
-    checked = assignments({key: edit.value})[0]
-    return Edit(edit.tick, tuple(edit.groups), checked.name, checked.scales, checked.value)
+def told(found: Iterable[Overwritten], groups: Sequence[Group]) -> Iterator[str]:
+    """What was written, in words."""
+    for one in found:
+        yield f'{one.name} of the group "{groups[one.place].name}" from {one.left!r} to {one.found!r}'

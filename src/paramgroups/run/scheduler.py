@@ -1,7 +1,8 @@
 """The scheduler: drives a plan through training, on any torch optimizer."""
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from typing import Any
 
 from torch import nn
@@ -9,16 +10,22 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from paramgroups.errors import PlanError
-from paramgroups.optim import is_finite, is_number, unpack
-from paramgroups.planning import Plan
+from paramgroups.journal import Event, Journal
+from paramgroups.optim import unpack
+from paramgroups.planning import Course, Explanation, Group, Plan
 from paramgroups.planning.binding import bind
 from paramgroups.run.adopting import adopted_groups, check_saved
-from paramgroups.run.choosing import chosen_groups
 from paramgroups.run.clocks import Clocks
-from paramgroups.run.edits import Edit, edited, edits_of, no_state, read_edits
+from paramgroups.run.edits import settings_of, writes
+from paramgroups.run.feedback import Feedback
 from paramgroups.run.freezing import Freezing
-from paramgroups.run.writing import Courses, Writer, plain_rate
-from paramgroups.schedules.checks import shown
+from paramgroups.run.horizons import longer
+from paramgroups.run.joining import check_joined, joining
+from paramgroups.run.ledger import Ledger, Said
+from paramgroups.run.others import check_alone
+from paramgroups.run.saving import checked_tick, read_state
+from paramgroups.run.writing import Writer
+from paramgroups.schedules import Horizon, Length
 from paramgroups.select import Selector
 
 _DRIVERS: weakref.WeakKeyDictionary[Optimizer, "weakref.ref[Scheduler]"] = weakref.WeakKeyDictionary()
@@ -29,8 +36,10 @@ class Scheduler(LRScheduler):
     """Write the plan's values into an optimizer's groups, tick by tick.
 
     It is a torch `LRScheduler`: call `step()` after `optimizer.step()`, once per update or once per epoch
-    as the plan was made. The value at a tick is a function of the plan, the tick and the edits so far; what
-    stands in `param_groups` is never an input. An optimizer has one scheduler: a new one takes it over.
+    as the plan was made. The value at a tick is a function of the plan, the tick and the events so far. What
+    somebody else writes into `param_groups` becomes such an event: `optimizer.param_groups[0]["lr"] *= 0.5`
+    is a factor on top of the schedule from then on, as `scale` is. An optimizer has one scheduler: a new one
+    takes it over.
 
     Args:
         optimizer: Any torch optimizer whose groups are those of `plan.param_groups()`, in any order.
@@ -61,17 +70,16 @@ class Scheduler(LRScheduler):
         live = model if model is not None else plan.planned_model()
         bound = None if live is None else bind(plan.index, live)
         self.plan = plan
-        self.edits: list[Edit] = []
-        self._groups = adopted_groups(optimizer, plan, bound)
+        self._ledger = Ledger(plan, adopted_groups(optimizer, plan, bound))
         self._clocks = Clocks(plan.horizon)
+        self._feedback = Feedback(plan.given.controllers, plan.horizon)
         self._freezing = Freezing(plan, self._groups, optimizer, live, bound)
-        reads = unpack(optimizer.defaults)
-        self._writers = [
-            Writer(held, {name: course for name, course in group.written.items() if name in reads})
-            for held, group in zip(optimizer.param_groups, self._groups, strict=True)
-        ]
+        self._reads = frozenset(unpack(optimizer.defaults))
+        self._writer = Writer()
+        self._seated: list[Group] = []
+        self._writes_found = 0
         for held, group in zip(optimizer.param_groups, self._groups, strict=True):
-            held["initial_lr"] = group.lr
+            self._seat(held, group)
         super().__init__(optimizer)
         self._attach()
 
@@ -83,16 +91,18 @@ class Scheduler(LRScheduler):
 
         Raises:
             PlanError: Ticks and the optimizer's updates have parted, so that the schedule runs at
-                another speed than was planned; another scheduler has taken the optimizer over; or what
-                stands in a group is not what was written there.
+                another speed than was planned; another scheduler writes the optimizer's rates too, or has
+                taken it over; or what somebody wrote into a group has no meaning as a factor.
         """
         if epoch is not None:
-            epoch = _checked_tick(epoch)
+            epoch = checked_tick(epoch)
         if self._step_count > 0:  # torch sets it to 0 where it makes a scheduler, and steps: that is no tick
             self._check_driving()
-            if epoch is None:
-                self._check_untouched()
+            self._take_in()
+            if epoch != 0:  # torch before 2.7 begins a scheduler in a sequence so, after another has written
+                self._take_writes()
             self._clocks.tick(first=self.last_epoch == 0)
+            self._feedback.tick(self.last_epoch)
         self._step_count += 1
         self._update_lr(epoch)
 
@@ -102,132 +112,259 @@ class Scheduler(LRScheduler):
 
     def get_lr(self) -> list[Any]:
         """The rate of each group at the present tick, as `step` writes it."""
-        return [writer.courses["lr"].at(self.last_epoch) for writer in self._writers]
+        return [group.courses["lr"].at(self.last_epoch) for group in self._groups]
 
     @property
     def rates(self) -> dict[str, Any]:
         """The rate of each group at the present tick, by the group's name."""
-        return {group.name: rate for group, rate in zip(self._groups, self._last_lr, strict=True)}
+        return {group.name: rate for group, rate in zip(self._groups, self._last_lr, strict=False)}
 
-    def scale(self, selector: str | Selector, factor: float) -> None:
+    @property
+    def journal(self) -> Journal:
+        """What was decided so far; `plan.replay(scheduler.journal)` has the values of the whole run."""
+        return self._ledger.journal
+
+    def explain(self, name: str, step: float | None = None) -> Explanation:
+        """Where each value of a parameter comes from, events included.
+
+        Args:
+            name: The parameter, by its name or an alias.
+            step: The tick whose values are asked for; the present one unless given.
+
+        Raises:
+            ModelError: There is no such parameter.
+            PlanError: The step is no number, or negative.
+        """
+        return self.plan.replay(self.journal).explain(name, self.last_epoch if step is None else step)
+
+    def scale(
+        self, selector: str | Selector, factor: float, *, steps: Length | None = None
+    ) -> tuple[Event, ...]:
         """Multiply the rate of some groups from now on, on top of their schedule.
-
-        What is written into `optimizer.param_groups` instead is an error at the next `step`.
 
         Args:
             selector: A selector that matches whole groups, or the name of a group; a rule with `group=` makes
                 one of a part.
             factor: At least 0.
+            steps: For how many ticks, as a length; to the end unless given.
+
+        Returns:
+            The events that it is.
 
         Raises:
             SelectorError: It is no selector, or matches nothing that is trained.
             PlanError: It matches a part of a group.
             RuleError: The factor is no finite number of at least 0.
+            ScheduleError: `steps` is no length above 0.
         """
-        self._edit(selector, {"lr_scale": factor})
+        return self._edit("scale", selector, {"lr_scale": factor}, steps)
 
-    def set(self, selector: str | Selector, **settings: Any) -> None:
+    def set(
+        self, selector: str | Selector, *, steps: Length | None = None, **settings: Any
+    ) -> tuple[Event, ...]:
         """Set or scale hyperparameters of some groups from now on; the schedule goes on multiplying them.
 
         Args:
             selector: A selector that matches whole groups, or the name of a group.
+            steps: For how many ticks, as a length; to the end unless given.
             **settings: As in a rule: `lr=1e-4`, `weight_decay=0.0`, `momentum_scale=0.5`.
+
+        Returns:
+            The events that it is.
 
         Raises:
             SelectorError: It is no selector, or matches nothing that is trained.
             PlanError: It matches a part of a group, or the optimizer reads no such name or value.
             RuleError: A value has no meaning.
+            ScheduleError: `steps` is no length above 0.
         """
-        self._edit(selector, settings)
+        return self._edit("set", selector, settings, steps)
 
-    def _edit(self, selector: str | Selector, settings: dict[str, Any]) -> None:
-        names = chosen_groups(selector, self.plan, self._groups)
-        edits = edits_of(settings, self.last_epoch, names)
-        self._follow(edited(edits, self._groups, [writer.courses for writer in self._writers]))
-        self.edits += edits
-        self._write()
+    def observe(self, **metrics: Any) -> tuple[Event, ...]:
+        """Tell the recipe's controllers what was measured; what they decide acts at once.
 
-    def _follow(self, courses: list[Courses]) -> None:
-        for writer, found in zip(self._writers, courses, strict=True):
-            writer.follow(found)
+        Args:
+            **metrics: Numbers by name, such as `val_loss=0.25`.
 
-    def _write(self) -> None:
-        held = self.optimizer.param_groups
-        if len(held) != len(self._groups):
-            raise PlanError(
-                f"The optimizer has {len(held):,} groups and the plan {len(self._groups):,}: groups were "
-                "added or taken away since. Plan with all parameters, and freeze those whose time has not "
-                'come: pg.rule(…, trainable=False, until="20%").'
-            )
-        for writer, group in zip(self._writers, held, strict=True):
-            writer.write(group, self.last_epoch)
-        self._freezing.follow(self.last_epoch)
-        self._last_lr = [plain_rate(group) for group in held]
+        Returns:
+            The events that came of it; mostly none.
+
+        Raises:
+            PlanError: No controller reads any of them, or one is no number.
+            ParamGroupsError: A controller refuses what it sees, or decides what it may not. Nothing is
+                changed then, and nothing remembered.
+        """
+        self._take_in()
+        self._take_writes()
+        states, decisions = self._feedback.ask(self.last_epoch, metrics)
+        said = [
+            Said(controller.title, rule.selector, rule.assignments, self._ticks(rule.until))
+            for controller, rules in decisions
+            for rule in rules
+        ]
+        events = self._hear(self._ledger.events_of(said, self.last_epoch))
+        self._feedback.remember(states, metrics)
+        return events
+
+    def extend(self, *, steps: int | None = None, epochs: int | None = None) -> tuple[Event, ...]:
+        """Train for longer, or shorter, than was planned: all schedules go by the new length from now on.
+
+        What was before this tick stays as it was, and windows stay at the ticks where they were planned.
+
+        Args:
+            steps: Updates in all.
+            epochs: Epochs in all.
+
+        Returns:
+            The event that it is.
+
+        Raises:
+            PlanError: Training would be over, or a tick was planned to be something else.
+            ScheduleError: A schedule does not fit the new length.
+        """
+        self._take_in()
+        self._take_writes()
+        return self._hear([longer(self._horizon, self.last_epoch, steps=steps, epochs=epochs)])
 
     def state_dict(self) -> dict[str, Any]:
-        """The tick and the edits: with the plan, all that the values follow from."""
+        """The tick, the events and what controllers remember: with the plan, all that values follow from."""
+        with suppress(PlanError):  # the next step says what is wrong with what was written
+            self._take_in()
+            self._take_writes()
         return {
             "last_epoch": self.last_epoch,
             "_step_count": self._step_count,
             "_last_lr": list(self._last_lr),
-            "edits": [edit.data for edit in self.edits],
+            "journal": [event.data for event in self.journal],
+            "feedback": self._feedback.state(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where a saved scheduler stood; the optimizer's groups hold that tick's values at once.
 
         Raises:
-            CheckpointError: The state is not of this library's scheduler, or its edits do not fit the
+            CheckpointError: The state is not of this library's scheduler, or its events do not fit the
                 plan. Nothing is loaded then.
         """
-        try:
-            tick, count = _checked_tick(state_dict["last_epoch"]), int(state_dict["_step_count"])
-        except (KeyError, TypeError, ValueError, OverflowError, PlanError) as error:
-            raise no_state(state_dict, error) from error
-        self.edits, courses = read_edits(state_dict, self._groups)
-        self._follow(courses)
-        self.last_epoch, self._step_count = tick, count  # type: ignore[assignment]  # torch takes fractions too
+        saved = read_state(state_dict)
+        memory = self._feedback.read(saved.feedback)
+        self._ledger.load(saved.journal)
+        self._feedback.load(*memory)
+        self.last_epoch, self._step_count = saved.tick, saved.steps  # type: ignore[assignment]  # torch takes fractions too
+        self._follow()
         self._write()
 
     def __repr__(self) -> str:
-        unit = self.plan.horizon.unit
-        count = len(self.edits)
-        edits = f", {count:,} edit{'s' * (count != 1)}" if count else ""
-        return f"<Scheduler of {self.plan!r} at {unit} {self.last_epoch:,.15g}{edits}>"
+        unit, count = self._horizon.unit, len(self.journal)
+        events = f", {count:,} event{'s' * (count != 1)}" if count else ""
+        return f"<Scheduler of {self.plan!r} at {unit} {self.last_epoch:,.15g}{events}>"
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy has a copy of the optimizer, which torch makes without hooks."""
         self.__dict__.update(state)
         self._attach()
 
+    @property
+    def _groups(self) -> tuple[Group, ...]:
+        return self._ledger.groups
+
+    @property
+    def _horizon(self) -> Horizon:
+        return self._groups[0].courses["lr"].horizon
+
+    def _ticks(self, length: Length | None) -> int | None:
+        return None if length is None else self._horizon.length(length, "steps")
+
+    def _edit(
+        self, cause: str, selector: str | Selector, settings: dict[str, Any], steps: Length | None
+    ) -> tuple[Event, ...]:
+        found, ticks = settings_of(settings), self._ticks(steps)
+        said = Said(cause, selector, found, None if ticks is None else self.last_epoch + ticks)
+        self._take_in()
+        self._take_writes(but={one.name for one in found if not one.scales})
+        return self._hear(self._ledger.events_of([said], self.last_epoch))
+
+    def _hear(self, events: Sequence[Event]) -> tuple[Event, ...]:
+        """Let events act at once."""
+        if events:
+            self._ledger.hear(events)
+            self._follow()
+            self._write()
+        return tuple(events)
+
+    def _take_writes(self, but: Collection[str] = ()) -> None:
+        """What somebody wrote into the groups becomes events; what they hold stays as it was written."""
+        held = self.optimizer.param_groups
+        found = [one for one in self._writer.overwritten(held) if one.name not in but]
+        if found:
+            self._writes_found += 1
+            check_alone(self.optimizer, Scheduler, found, self._writes_found)
+            self._ledger.hear(writes(found, self._groups, self.last_epoch))
+            self._follow()
+
+    def _take_in(self) -> None:
+        """Groups that were added to the optimizer follow the recipe's schedules from now on."""
+        held = self.optimizer.param_groups
+        if len(held) < self._writer.count:
+            raise PlanError(
+                f"The optimizer has {len(held):,} groups and had {self._writer.count:,}: groups were taken "
+                "away since. Leave them, and freeze what is not to be trained: scheduler.set(…, lr=0.0)."
+            )
+        for place in range(self._writer.count, len(held)):
+            self._join(held[place], place)
+            self._write()
+
+    def _join(self, held: dict[str, Any], place: int) -> None:
+        if place == len(self._groups):  # else a loaded journal knows it
+            event = joining(held, self._groups, self.optimizer, self.plan.planned_model(), self.last_epoch)
+            self._ledger.hear([event])
+        group = self._groups[place]
+        check_joined(held, group)
+        held["name"] = group.name
+        self._seat(held, group)
+
+    def _seat(self, held: dict[str, Any], group: Group) -> None:
+        held["initial_lr"] = group.lr
+        self._seated.append(group)
+        self._writer.seat(held, self._read_by(group))
+
+    def _read_by(self, group: Group) -> dict[str, Course]:
+        return {name: course for name, course in group.written.items() if name in self._reads}
+
+    def _follow(self) -> None:
+        for place, (before, group) in enumerate(zip(self._seated, self._groups, strict=False)):
+            if group is not before:
+                self._seated[place] = group
+                self._writer.follow(place, self._read_by(group))
+
+    def _write(self) -> None:
+        self._writer.write(self.optimizer.param_groups, self.last_epoch)
+        self._freezing.follow(self.last_epoch)
+        self._last_lr = self._writer.rates
+
     def _attach(self) -> None:
         _DRIVERS[self.optimizer] = weakref.ref(self)
+        self.optimizer.register_step_pre_hook(_for(self, Scheduler._before_update))
         self.optimizer.register_step_post_hook(_for(self, Scheduler._count))
-        self.optimizer.register_load_state_dict_pre_hook(_for(self, Scheduler._check_saved))
+        self.optimizer.register_load_state_dict_pre_hook(_for(self, Scheduler._before_load))
         self.optimizer.register_load_state_dict_post_hook(_for(self, Scheduler._take_back))
+
+    def _before_update(self, *_: Any) -> None:
+        self._take_in()
 
     def _count(self, *_: Any) -> None:
         self._clocks.update()
 
-    def _check_saved(self, state: dict[str, Any]) -> None:
+    def _before_load(self, state: dict[str, Any]) -> None:
+        self._take_in()
         check_saved(state, self.optimizer)
 
     def _take_back(self) -> None:
         """A loaded state has brought the names and the values of the saved run."""
-        for held, group in zip(self.optimizer.param_groups, self._groups, strict=True):
+        for held, group in zip(self.optimizer.param_groups, self._groups, strict=False):
             held["name"] = group.name
+        self._writer.renew()
         self._write()
-
-    def _check_untouched(self) -> None:
-        for writer, held, group in zip(
-            self._writers, self.optimizer.param_groups, self._groups, strict=False
-        ):
-            for name, left, found in writer.overwritten(held):
-                raise PlanError(
-                    f'{name} of the group "{group.name}" was written as {left!r} and is {found!r} now: '
-                    "something else writes it too, and this tick would undo that. Change it by "
-                    f'scheduler.set("{group.name}", {name}=…) or scheduler.scale; join schedules by .then().'
-                )
 
     def _check_driving(self) -> None:
         if _driver(self.optimizer) is not self:
@@ -262,13 +399,3 @@ def _check_arguments(optimizer: object, plan: object) -> None:
         raise PlanError(
             f"pg.Scheduler: {type(plan).__name__} is no plan. Make one: pg.plan(model, recipe, …)."
         )
-
-
-def _checked_tick(epoch: Any) -> float:
-    value = epoch.item() if hasattr(epoch, "dtype") and hasattr(epoch, "item") else epoch
-    if not is_number(value) or not is_finite(value) or value < 0:
-        raise PlanError(
-            f"scheduler.step({shown(epoch)}): give the tick to go to, a number of at least 0, or nothing "
-            "for the next."
-        )
-    return float(value) if isinstance(value, float) else int(value)

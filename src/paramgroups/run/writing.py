@@ -1,71 +1,169 @@
-"""Writing planned values into an optimizer's groups, the one place that hosts look at."""
+"""Writing planned values into an optimizer's groups, the one place that hosts look at.
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+What moves is compiled to flat lists, once for each span of ticks in which no window opens or closes; a tick
+within the span evaluates each schedule once and costs a few dict accesses a group.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import torch
 
 from paramgroups.optim import pack, unpack
 from paramgroups.planning.course import Course
+from paramgroups.run.lanes import Cell, Held, Lane, Part, Single, Slots, moves
+from paramgroups.run.watching import Watch
 
-Courses = dict[str, Course]
+Courses = Mapping[str, Course]
+NOWHERE = (math.inf, -math.inf)
+
+
+class Overwritten(NamedTuple):
+    """A number that no longer stands in a group as it was left there.
+
+    Attributes:
+        place: The group's place in the optimizer.
+        name: The hyperparameter.
+        left: What was left there.
+        found: What is there.
+    """
+
+    place: int
+    name: str
+    left: Any
+    found: Any
 
 
 class Writer:
-    """Writes the values of a tick into one group of an optimizer.
+    """Writes the values of a tick into all groups of an optimizer.
 
-    Where a setting is a tensor, the group gets a tensor of its own: a shared one all groups would write. It
-    is written in place, for compiled code has kept it, and put back where loading a state took it away.
-
-    Args:
-        group: The group.
-        courses: Its hyperparameters over time.
+    Where a setting is a tensor, each group gets a tensor of its own: a shared one all groups would write. It
+    is written in place, and put back where loading a state took it away.
     """
 
-    def __init__(self, group: dict[str, Any], courses: Courses) -> None:
-        self._tensors = {
-            name: value.clone() for name, value in group.items() if isinstance(value, torch.Tensor)
-        }
-        group.update(self._tensors)
-        self._left: dict[str, Any] = {}
-        self.follow(courses)
+    def __init__(self) -> None:
+        self._courses: list[Courses] = []
+        self._cells: list[dict[str, Cell]] = []
+        self._left: dict[str, list[Any]] = {}
+        self._slots = Slots()
+        self._moving: list[Lane | Single] = []
+        self._look()
+        self.renew()
 
-    def follow(self, courses: Courses) -> None:
-        """Write the values of these courses from now on."""
-        self.courses = courses
-        packed = pack(courses)
-        still = {name for name, found in packed.items() if _constant(found)} - self._tensors.keys()
-        self._still = pack({name: course.base for name, course in unpack(_only(packed, still)).items()})
-        self._moving = unpack(_only(packed, packed.keys() - still))
+    def renew(self) -> None:
+        """Write all values next time, also those that stand still."""
+        self._span = NOWHERE
 
-    def write(self, group: dict[str, Any], tick: float) -> None:
-        """Write the values of a tick."""
-        group.update(self._still)
-        for name, value in pack({name: course.at(tick) for name, course in self._moving.items()}).items():
-            group[name] = self._tensors[name].fill_(value) if name in self._tensors else value
-        # Read back, since a float32 tensor holds a rounded value.
-        self._left = {name: _plain(group[name]) for name in pack(self.courses)}
+    def seat(self, group: dict[str, Any], courses: Courses) -> None:
+        """Take one more group, whose values are these."""
+        tensors = {name: value.clone() for name, value in group.items() if isinstance(value, torch.Tensor)}
+        group.update(tensors)
+        self._cells.append({name: Cell(tensor) for name, tensor in tensors.items()})
+        self._courses.append(courses)
+        self.renew()
 
-    def overwritten(self, group: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-        """What no longer stands in the group as it was written: its name, what was written, what is there."""
-        for name, left in self._left.items():
-            if name in group and _plain(group[name]) != left:
-                yield name, left, _plain(group[name])
+    def follow(self, place: int, courses: Courses) -> None:
+        """Write the values of other courses into the group at a place."""
+        self._courses[place] = courses
+        self.renew()
+
+    @property
+    def count(self) -> int:
+        """How many groups it writes."""
+        return len(self._courses)
+
+    def write(self, held: Held, tick: float) -> None:
+        """Write the values of a tick into the groups that it has taken; others may stand after them."""
+        held = held[: self.count]
+        start, stop = self._span
+        entered = not start <= tick < stop
+        if entered:
+            self._enter(held, tick)
+        factors = self._slots.factors(tick)
+        for lane in self._moving:
+            lane.write(held, factors)
+        if entered:
+            self._look()
+
+    @property
+    def rates(self) -> list[Any]:
+        """The rate of each group as it was written; of tensors copies, never the groups' own."""
+        rates = self._left["lr"]
+        return [torch.as_tensor(rate).clone() for rate in rates] if self._in_tensors else list(rates)
+
+    def overwritten(self, held: Held) -> list[Overwritten]:
+        """The numbers that somebody else has written since, and that differ from what was left."""
+        held = held[: self.count]
+        if self._watch.untouched(held):
+            return []
+        found = [one for place, group in enumerate(held) for one in self._unlike(place, group)]
+        if not found:
+            self.renew()  # equal values of others take the place of ours: they are not looked at again
+        return found
+
+    def _unlike(self, place: int, group: Mapping[str, Any]) -> Iterator[Overwritten]:
+        for key in self._watch.keys:
+            cell, left = self._cells[place].get(key), self._left[key][place]
+            was = unpack({key: left if cell is None else cell.left})
+            now = unpack({key: _plain(group.get(key, left))})
+            for name in was | now:
+                if was.get(name) != now.get(name):
+                    yield Overwritten(place, name, was.get(name), now.get(name))
+
+    def _enter(self, held: Held, tick: float) -> None:
+        """Begin a span: write what stands still in it, and lay out what moves."""
+        self._slots = Slots()
+        self._span = -math.inf, math.inf
+        parts: dict[int, Part] = {}
+        rows = [self._row(courses, tick, parts) for courses in self._courses]
+        keys = dict.fromkeys(key for row in rows for key in row)
+        self._left = {key: [None] * len(rows) for key in keys}
+        self._moving = []
+        for key in keys:
+            self._lay_out(key, rows, held)
+
+    def _look(self) -> None:
+        cells = [cell for cells in self._cells for key, cell in cells.items() if key in self._left]
+        self._watch = Watch(self._left, cells)
+        self._in_tensors = any("lr" in cells for cells in self._cells)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy lays out anew what moves: schedules over a horizon are functions."""
+        return {name: vars(self)[name] for name in ("_courses", "_cells", "_left")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy knows what was left in the groups."""
+        self.__dict__.update(state)
+        self._look()
+        self.renew()
+
+    def _row(self, courses: Courses, tick: float, parts: dict[int, Part]) -> dict[str, Any]:
+        """The values of a group in the span of a tick, which is narrowed to where they all hold."""
+        for course in courses.values():
+            if id(course) not in parts:
+                parts[id(course)] = self._slots.take(*course.parts(tick))
+                start, stop = course.span(tick)
+                self._span = max(self._span[0], start), min(self._span[1], stop)
+        return pack({name: parts[id(course)] for name, course in courses.items()})
+
+    def _lay_out(self, key: str, rows: list[dict[str, Any]], held: Held) -> None:
+        """Write one hyperparameter where it stands still, and sort where it moves."""
+        left = self._left[key]
+        lane = Lane(key, left)
+        for place, row in enumerate(rows):
+            if key not in row:
+                continue
+            part, cell = row[key], self._cells[place].get(key)
+            if isinstance(part, Part) and part.slot is not None and cell is None:
+                lane.add(place, part.value, part.slot)
+            elif moves(part):
+                self._moving.append(Single(key, left, place, part, cell))
+            else:
+                Single(key, left, place, part, cell).write(held, ())
+        if lane.places:
+            self._moving.append(lane)
 
 
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, torch.Tensor) else value
-
-
-def _constant(found: Course | tuple[Course, ...]) -> bool:
-    return all(course.constant for course in (found if isinstance(found, tuple) else (found,)))
-
-
-def _only(settings: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if name in names}
-
-
-def plain_rate(group: Mapping[str, Any]) -> Any:
-    """A group's rate as torch's schedulers report it: never the group's own tensor."""
-    rate = group["lr"]
-    return rate.clone() if isinstance(rate, torch.Tensor) else rate

@@ -10,20 +10,18 @@ Example:
     (0.02, 1.0, 0.01)
 """
 
+from paramgroups.schedules.combining import clamp, product, window
+from paramgroups.schedules.cycles import cyclic
 from paramgroups.schedules.data import from_data, to_data
-from paramgroups.schedules.given import function, table, tabulate
+from paramgroups.schedules.decays import exponential, inverse_sqrt, milestones, step
+from paramgroups.schedules.given import function, multiplicative, table, tabulate
 from paramgroups.schedules.horizon import Horizon
+from paramgroups.schedules.knots import one_cycle, piecewise, triangular
 from paramgroups.schedules.lengths import Length
-from paramgroups.schedules.schedule import Chain, Factor, Piece, Schedule, Shape
-from paramgroups.schedules.shapes import (
-    constant,
-    cosine,
-    exponential,
-    linear,
-    polynomial,
-    step,
-    warmup,
-)
+from paramgroups.schedules.ready import slanted_triangular, warm_restarts, warmup_stable_decay
+from paramgroups.schedules.repeating import repeat
+from paramgroups.schedules.schedule import Chain, Factor, Piece, Schedule, Shape, around
+from paramgroups.schedules.shapes import constant, cosine, linear, one_minus_sqrt, polynomial, warmup
 
 __all__ = [
     "Chain",
@@ -33,16 +31,32 @@ __all__ = [
     "Piece",
     "Schedule",
     "Shape",
+    "around",
+    "clamp",
     "constant",
     "cosine",
+    "cyclic",
     "exponential",
     "from_data",
     "function",
+    "inverse_sqrt",
     "linear",
+    "milestones",
+    "multiplicative",
+    "one_cycle",
+    "one_minus_sqrt",
+    "piecewise",
     "polynomial",
+    "product",
+    "repeat",
+    "slanted_triangular",
     "step",
     "table",
     "tabulate",
     "to_data",
+    "triangular",
+    "warm_restarts",
     "warmup",
+    "warmup_stable_decay",
+    "window",
 ]

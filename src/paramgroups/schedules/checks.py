@@ -2,11 +2,11 @@
 
 import math
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from numbers import Integral, Real
 
-from paramgroups.errors import ScheduleError
+from paramgroups.errors import ScheduleError, listing
 
 MOST_TICKS = 2**53
 """The last count that a float holds exactly; factors are evaluated at float ticks."""
@@ -74,21 +74,62 @@ def text(what: str, value: object) -> str:
     return value
 
 
+def listed(what: str, values: object, example: str) -> list[object]:
+    """At least one of something, in order."""
+    if not isinstance(values, Iterable) or isinstance(values, str | bytes | AbstractSet | Mapping):
+        raise ScheduleError(f"{what}={shown(values)} is no list. Write {example}.")
+    try:
+        found = list(values)
+    except TypeError:  # a tensor or array of no dimensions says it is iterable, and is not
+        raise ScheduleError(f"{what}={shown(values)} is no list. Write {example}.") from None
+    if not found:
+        raise ScheduleError(f"{what} is empty. Write {example}.")
+    return found
+
+
 def factors(what: str, values: object) -> tuple[float, ...]:
     """At least one factor, in order."""
-    if not isinstance(values, Iterable) or isinstance(values, str | bytes | AbstractSet | Mapping):
-        raise ScheduleError(f"{what}={shown(values)} is no list. Write one factor per tick: [1.0, 0.5].")
-    try:
-        listed = list(values)
-    except TypeError:  # a tensor or array of no dimensions says it is iterable, and is not
-        raise ScheduleError(f"{what}={shown(values)} is no list. Write one factor per tick.") from None
-    if not listed:
-        raise ScheduleError(f"{what} is empty. Write one factor per tick: [1.0, 0.5].")
-    return tuple(factor(f"{what}[{i}]", value) for i, value in enumerate(listed))
+    found = listed(what, values, "one factor per tick: [1.0, 0.5]")
+    return tuple(factor(f"{what}[{i}]", value) for i, value in enumerate(found))
 
 
-def function_of_progress(what: str, value: object) -> object:
+def count(what: str, value: object) -> int:
+    """A whole number above 0."""
+    return whole(what, value, least=1)
+
+
+def flag(what: str, value: object) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise ScheduleError(f"{what}={shown(value)} is a {type(value).__name__}. Write True or False.")
+    return value
+
+
+def one_of(*words: str) -> Callable[[str, object], str]:
+    """The check that a setting is one of some words."""
+
+    def check(what: str, value: object) -> str:
+        if not isinstance(value, str) or value not in words:
+            known = listing([f'"{word}"' for word in words])
+            raise ScheduleError(f"{what}={shown(value)} is not known. Write one of {known}.")
+        return value
+
+    return check
+
+
+def a_function(what: str, value: object) -> object:
     """Anything that can be called; what it returns is checked when it is."""
     if not callable(value):
-        raise ScheduleError(f"{what}={shown(value)} is no function. Write one of progress: lambda u: 1 - u.")
+        raise ScheduleError(f"{what}={shown(value)} is no function. Write one such as lambda u: 1 - u.")
     return value
+
+
+def finite(found: float) -> float:
+    """A product that is a number.
+
+    Raises:
+        OverflowError: It is past the largest.
+    """
+    if found < math.inf:
+        return found
+    raise OverflowError

@@ -7,14 +7,19 @@ from typing import Any
 
 from paramgroups.errors import ScheduleError, listing, nearest
 from paramgroups.schedules.checks import shown
-from paramgroups.schedules.given import function, table
+from paramgroups.schedules.combining import DEEPEST, clamp, product, window
+from paramgroups.schedules.cycles import cyclic
+from paramgroups.schedules.decays import exponential, inverse_sqrt, milestones, step
+from paramgroups.schedules.given import table
+from paramgroups.schedules.knots import one_cycle, piecewise, triangular
+from paramgroups.schedules.repeating import repeat
 from paramgroups.schedules.schedule import Schedule, Shape, chained
-from paramgroups.schedules.shapes import constant, cosine, exponential, linear, polynomial, step, warmup
+from paramgroups.schedules.shapes import constant, cosine, linear, one_minus_sqrt, polynomial, warmup
 
-SHAPES: dict[str, type[Shape]] = {
-    shape.__name__: shape
-    for shape in (constant, cosine, exponential, linear, polynomial, step, table, warmup)
-}
+_PLAIN = (constant, cosine, exponential, inverse_sqrt, linear, milestones, one_minus_sqrt, polynomial, step)
+_SHAPED = (cyclic, one_cycle, piecewise, table, triangular, warmup)
+_COMBINED = (clamp, product, repeat, window)
+SHAPES: dict[str, type[Shape]] = {shape.__name__: shape for shape in (*_PLAIN, *_SHAPED, *_COMBINED)}
 """What data may name. A user's function is no data; its table is."""
 
 _EXAMPLE = 'Write {use = "cosine", end = 0.01}, or a list of such parts.'
@@ -36,13 +41,18 @@ def to_data(schedule: Schedule) -> dict[str, Any] | list[dict[str, Any]]:
 
 
 def _entry(shape: Shape) -> dict[str, Any]:
-    if isinstance(shape, function):
+    if shape.word not in SHAPES:
         raise ScheduleError(
-            f'function "{shape.label}" is code, and data holds none.'
+            f'{shape.word} "{shape.title}" is code, and data holds none.'
             " Save the plan's recipe instead, plan.recipe.to_toml(): it has the table of its values."
         )
-    settings = shape.settings().items()
-    return {"use": shape.word} | {k: list(v) if isinstance(v, tuple) else v for k, v in settings}
+    return {"use": shape.word} | {name: _plain(value) for name, value in shape.settings().items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Schedule):
+        return to_data(value)
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value
 
 
 def from_data(data: object, where: str) -> Schedule:
@@ -59,14 +69,20 @@ def from_data(data: object, where: str) -> Schedule:
         >>> from_data([{"use": "warmup", "length": "5%"}, {"use": "cosine"}], "schedule")
         warmup('5%').then(cosine())
     """
+    return _schedule(data, where, 1)
+
+
+def _schedule(data: object, where: str, depth: int) -> Schedule:
+    if depth > DEEPEST:
+        raise ScheduleError(f"{where}: schedules stand within each other more than {DEEPEST} times.")
     if not isinstance(data, list):
-        return _shape(data, where)
-    parts = [_shape(part, f"{where}[{number}]") for number, part in enumerate(data, 1)]
+        return _shape(data, where, depth)
+    parts = [_shape(part, f"{where}[{number}]", depth) for number, part in enumerate(data, 1)]
     with _at(where):
         return chained(parts)
 
 
-def _shape(data: object, where: str) -> Shape:
+def _shape(data: object, where: str, depth: int) -> Shape:
     if not isinstance(data, dict):
         raise ScheduleError(f"{where} is {shown(data)}, no schedule. {_EXAMPLE}")
     if "use" not in data:
@@ -74,8 +90,18 @@ def _shape(data: object, where: str) -> Shape:
     settings = dict(data)
     shape = _named(settings.pop("use"), where)
     _check_keys(shape, settings, where)
+    if "schedule" in settings:
+        settings["schedule"] = _schedule(settings["schedule"], f"{where}.schedule", depth + 1)
+    if "schedules" in settings:
+        settings["schedules"] = _schedules(settings["schedules"], f"{where}.schedules", depth + 1)
     with _at(where):
-        return shape(**settings)
+        return shape.of_settings(**settings)
+
+
+def _schedules(data: object, where: str, depth: int) -> list[Schedule]:
+    if not isinstance(data, list):
+        raise ScheduleError(f"{where} is {shown(data)}, no list of schedules. {_EXAMPLE}")
+    return [_schedule(part, f"{where}[{number}]", depth) for number, part in enumerate(data, 1)]
 
 
 def _named(use: object, where: str) -> type[Shape]:

@@ -1,26 +1,29 @@
 # ruff: noqa: N801 - a shape is written as a word in a recipe, and its repr pastes back
-"""Shapes whose numbers the user gives: a function of progress, and a table of ticks."""
+"""Shapes whose numbers the user gives: a function of progress or of the tick, and a table of ticks."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from typing import Literal
 
 from paramgroups.errors import ScheduleError
-from paramgroups.schedules.checks import factor
+from paramgroups.schedules.checks import factor, finite
 from paramgroups.schedules.horizon import Horizon
 from paramgroups.schedules.schedule import Factor, Piece, Schedule, Shape, chained
-from paramgroups.schedules.shapes import OfProgress
+from paramgroups.schedules.shapes import known
 
 
 @dataclass(frozen=True, repr=False)
-class function(OfProgress):
-    """A function of your own: f(u) = fn(u).
+class function(Shape):
+    """A function of your own: f(u) = fn(u), or with `of="tick"` f(t) = fn(t), as torch's `LambdaLR` has it.
 
     It is called whenever a factor is asked, also to preview, so it must be pure. It is saved as the table of
     its values. Its `repr` pastes back where the function's own name is known, so not for a lambda.
 
     Args:
         label: Its name, in tables, errors and files.
-        fn: From progress (0 to 1) to a factor: a finite number of 0 or more.
+        fn: From progress (0 to 1) or the tick to a factor: a finite number of 0 or more.
+        of: What `fn` is given: `"progress"`, or its own `"tick"` (0, 1, …), which needs no known end.
         length: How long it takes.
 
     Raises:
@@ -35,17 +38,81 @@ class function(OfProgress):
 
     label: str
     fn: Callable[[float], float] = field(hash=False)
+    _: KW_ONLY
+    of: Literal["progress", "tick"] = "progress"
 
-    def at(self, u: float) -> float:
-        """The factor at progress `u`."""
-        asked = f'function "{self.label}" at progress {u:.6g}'
+    @property
+    def opaque(self) -> bool:
+        """It is code."""
+        return True
+
+    def formula(self, horizon: Horizon, ticks: int | None) -> Factor:
+        """The factor at a tick."""
+        ask = asking(self.fn, f'function "{self.label}" at {self.of}')
+        if self.of == "tick":
+            return ask
+        n = known(self, horizon, ticks)
+        return lambda t: ask(t / n if n else 1.0)
+
+
+@dataclass(frozen=True, repr=False)
+class multiplicative(Shape):
+    """A function of your own for each tick's share of the one before: f(t) = fn(1) × fn(2) × … × fn(t).
+
+    It is torch's `MultiplicativeLR`. The products are remembered, so `fn` is called once for each tick; it
+    must be pure. It is saved as the table of its values.
+
+    Args:
+        label: Its name, in tables, errors and files.
+        fn: From the tick (1, 2, …) to what it multiplies by: a finite number of 0 or more.
+        length: How long it takes.
+
+    Raises:
+        ScheduleError: `label` is no text, or `fn` no function; when it is evaluated: `fn` raises, or returns
+            what is no factor.
+
+    Example:
+        >>> at = multiplicative("slowing", lambda t: 1 - 1 / (t + 1)).over(Horizon.of())
+        >>> at(0), at(1), at(3)
+        (1.0, 0.5, 0.25)
+    """
+
+    label: str
+    fn: Callable[[int], float] = field(hash=False)
+
+    @property
+    def opaque(self) -> bool:
+        """It is code."""
+        return True
+
+    def formula(self, horizon: Horizon, ticks: int | None) -> Factor:  # noqa: ARG002 - no end is needed
+        """The factor at a tick."""
+        ask = asking(self.fn, f'multiplicative "{self.label}" at tick')
+        products = [1.0]
+
+        def at(t: float) -> float:
+            while len(products) <= t:
+                products.append(finite(products[-1] * ask(len(products))))
+            return products[int(t)]
+
+        return at
+
+
+def asking(fn: Callable[..., float], asked: str) -> Factor:
+    """A user's function, with what it returns checked; an error says of which number it was asked."""
+
+    def ask(x: float) -> float:
         try:
-            found = self.fn(u)
+            found = fn(x)
         except Exception as error:
             raise ScheduleError(
-                f"{asked} raised {type(error).__name__}: {error}. Mend the function."
+                f"{asked} {x:.6g} raised {type(error).__name__}: {error}. Mend the function."
             ) from error
-        return factor(f"{asked}: factor", found)
+        if type(found) is float and 0 <= found < math.inf:
+            return found
+        return factor(f"{asked} {x:.6g}: factor", found)
+
+    return ask
 
 
 @dataclass(frozen=True, repr=False)
@@ -77,13 +144,14 @@ class table(Shape):
 
 
 def tabulate(schedule: Schedule, horizon: Horizon) -> Schedule:
-    """The same schedule with each function of the user's as the table of its values.
+    """The same schedule with each part that holds a function of the user's as the table of its values.
 
     The table holds one value per tick and the one at progress 1, so both agree at every whole tick, also
-    past the end. It is for this horizon: over another it does not stretch.
+    past the end. It is for this horizon: over another it does not stretch. A combination that holds a
+    function is one table.
 
     Raises:
-        ScheduleError: A function raises, returns no factor, or has no length over this horizon.
+        ScheduleError: A function raises, returns no factor, or has no known end over this horizon.
 
     Example:
         >>> tabulate(function("down", lambda u: 1 - u), Horizon.of(steps=4))
@@ -94,8 +162,8 @@ def tabulate(schedule: Schedule, horizon: Horizon) -> Schedule:
 
 def _without_function(piece: Piece, horizon: Horizon) -> Shape:
     shape = piece.shape
-    if not isinstance(shape, function):
+    if not shape.opaque:
         return shape
     at = shape.spanning(horizon, piece.ticks)
-    values = tuple(at(t) for t in range((piece.ticks or 0) + 1))
-    return table(values, label=shape.label, length=shape.length)
+    values = tuple(at(t) for t in range(known(shape, horizon, piece.ticks) + 1))
+    return table(values, label=shape.title, length=shape.length)

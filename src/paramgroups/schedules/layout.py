@@ -26,7 +26,8 @@ class Span(NamedTuple):
 def lay_out(parts: Sequence[Part], horizon: Horizon) -> list[Span]:
     """The span of each part; one without a length takes what the others leave.
 
-    Ends are rounded to ticks, not lengths, so shares that add up to 100% fill the horizon exactly.
+    Ends are rounded to ticks, not lengths, so shares that add up to 100% fill the horizon exactly. Without a
+    known end, the part without a length runs on, and those after it have no span: they have not begun.
 
     Raises:
         ScheduleError: The parts take longer than the horizon, or ask what it does not know.
@@ -36,6 +37,7 @@ def lay_out(parts: Sequence[Part], horizon: Horizon) -> list[Span]:
         >>> lay_out(parts, Horizon.of(steps=5))
         [Span(start=0, ticks=3), Span(start=3, ticks=2)]
     """
+    parts = _begun(parts, horizon)
     exact = [_exact(part, horizon) for part in parts]
     rest = _rest(parts, exact, horizon)
     spans: list[Span] = []
@@ -47,16 +49,21 @@ def lay_out(parts: Sequence[Part], horizon: Horizon) -> list[Span]:
     return spans
 
 
+def _begun(parts: Sequence[Part], horizon: Horizon) -> Sequence[Part]:
+    """All parts, or those up to the one that runs on until the end of training is known."""
+    if horizon.ticks is not None:
+        return parts
+    lengths = [part.length for part in parts]
+    return parts[: lengths.index(None) + 1] if None in lengths else parts
+
+
 def _exact(part: Part, horizon: Horizon) -> Fraction | None:
     return None if part.length is None else horizon.exact(part.length, f"{part.name}: length")
 
 
 def _rest(parts: Sequence[Part], exact: list[Fraction | None], horizon: Horizon) -> Fraction | None:
-    """What the parts with a length leave to the one without."""
+    """What the parts with a length leave to the one without; None without a known end."""
     if horizon.ticks is None:
-        for part, ticks in zip(parts[:-1], exact[:-1], strict=True):
-            if ticks is None:
-                raise ScheduleError(f"{part.name}: how long it takes needs the end of training. Give steps=.")
         return None
     used = sum((ticks for ticks in exact if ticks is not None), Fraction(0))
     if used > horizon.ticks:

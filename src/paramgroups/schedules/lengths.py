@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Literal, NamedTuple, cast
 
 from paramgroups.errors import ScheduleError
-from paramgroups.schedules.checks import MOST_TICKS, shown, whole
+from paramgroups.schedules.checks import MOST_TICKS, factor, listed, shown, whole
 
 Length = int | str
 Unit = Literal["tick", "%", "epoch", "step"]
@@ -79,3 +79,23 @@ def period(what: str, value: object) -> Length:
     if not read_length(what, value).number:
         raise ScheduleError(f"{what}={shown(value)} is 0. {FORMS}")
     return length(what, value)
+
+
+def periods(what: str, values: object) -> tuple[Length, ...]:
+    """At least one length above 0."""
+    found = listed(what, values, 'the ticks: [30, "60%"]')
+    return tuple(period(f"{what}[{i}]", value) for i, value in enumerate(found))
+
+
+def points(what: str, values: object) -> tuple[tuple[Length, float], ...]:
+    """At least one pair of a length and a factor."""
+    example = 'pairs of a tick and a factor: [(0, 0.1), ("50%", 1.0)]'
+    found = listed(what, values, example)
+    return tuple(_point(f"{what}[{i}]", value, example) for i, value in enumerate(found))
+
+
+def _point(what: str, value: object, example: str) -> tuple[Length, float]:
+    pair = listed(what, value, example)
+    if len(pair) != 2:  # noqa: PLR2004 - a pair is two
+        raise ScheduleError(f"{what}={shown(value)} is no pair. Write {example}.")
+    return length(f"{what}: tick", pair[0]), factor(f"{what}: factor", pair[1])

@@ -12,10 +12,14 @@ from paramgroups.schedules.checks import shown
 from paramgroups.schedules.horizon import Horizon
 from paramgroups.schedules.layout import Part, lay_out
 from paramgroups.schedules.lengths import Length
-from paramgroups.schedules.settings import CHECKS
+from paramgroups.schedules.settings import CHECKS, Checks
 
 Factor = Callable[[float], float]
 """The factor at a tick; the first tick is 0."""
+Turns = Sequence[float]
+"""Ticks, perhaps between two, where a factor may turn or jump; between neighbours it goes one way."""
+COMBINED: dict[str, Callable[..., "Shape"]] = {}
+"""What the methods of a schedule make of it, by name: classes of shapes, which cannot stand before Shape."""
 
 
 class Piece(NamedTuple):
@@ -45,8 +49,20 @@ class Schedule(ABC):
     def title(self) -> str:
         """Its name for people."""
 
+    @property
+    def opaque(self) -> bool:
+        """Whether it holds a user's function, so that no data say it all."""
+        return any(shape.opaque for shape in self.shapes)
+
+    @property
+    def depth(self) -> int:
+        """How many schedules stand within each other; a chain is no deeper than its deepest part."""
+        return max(shape.depth for shape in self.shapes)
+
     def pieces(self, horizon: Horizon) -> tuple[Piece, ...]:
         """Its shapes with every length resolved; one that takes no tick has `ticks` 0.
+
+        Without a known end, the parts after one that runs on are left out: they have not begun.
 
         Raises:
             ScheduleError: The lengths do not fit the horizon, or need what it does not know.
@@ -54,7 +70,7 @@ class Schedule(ABC):
         if not isinstance(horizon, Horizon):
             raise ScheduleError(f"{shown(horizon)} is no horizon. Write Horizon.of(steps=100).")
         spans = lay_out([Part(shape.word, shape.length) for shape in self.shapes], horizon)
-        return tuple(Piece(*span, shape) for span, shape in zip(spans, self.shapes, strict=True))
+        return tuple(Piece(*span, shape) for span, shape in zip(spans, self.shapes, strict=False))
 
     def over(self, horizon: Horizon) -> Factor:
         """The factor at every tick of a training, lengths resolved once.
@@ -75,14 +91,39 @@ class Schedule(ABC):
             [0.5, 1.0, 1.0, 0.55, 0.1, 0.1]
         """
         acting = self._acting(horizon)
+        if len(acting) == 1:
+            return acting[0].shape.spanning(horizon, acting[0].ticks)
+        formulas = [piece.shape.formula(horizon, piece.ticks) for piece in acting]
         starts = [piece.start for piece in acting]
-        parts = [piece.shape.spanning(horizon, piece.ticks) for piece in acting]
+        later, end = starts[1:], _end(acting[-1])
 
         def at(t: float) -> float:
-            i = _last_begun(starts, t)
-            return parts[i](t - starts[i])
+            if t < 0:
+                t = 0
+            elif t > end:
+                t = end
+            i = bisect_right(later, t)
+            try:
+                return formulas[i](t - starts[i])
+            except OverflowError:
+                raise acting[i].shape.too_large(t - starts[i]) from None
 
-        return parts[0] if len(parts) == 1 else at
+        return at
+
+    def turns_over(self, horizon: Horizon) -> Turns | None:
+        """The ticks at which its factor may turn or jump; None where all must be looked at.
+
+        >>> from paramgroups.schedules import cosine, warmup
+        >>> warmup(5).then(cosine()).turns_over(Horizon.of(steps=20))
+        (0, 5, 5, 20)
+        """
+        found: list[float] = []
+        for start, ticks, shape in self._acting(horizon):
+            turns = shape.turns(horizon, ticks)
+            if turns is None:
+                return None
+            found += [start, *(start + turn for turn in turns), *([] if ticks is None else [start + ticks])]
+        return tuple(found)
 
     def piece_at(self, horizon: Horizon, t: float) -> Piece:
         """The piece that gives the factor at tick `t`.
@@ -92,7 +133,7 @@ class Schedule(ABC):
         Piece(start=2, ticks=18, shape=cosine())
         """
         acting = self._acting(horizon)
-        return acting[_last_begun([piece.start for piece in acting], t)]
+        return acting[bisect_right([piece.start for piece in acting[1:]], t)]
 
     def _acting(self, horizon: Horizon) -> tuple[Piece, ...]:
         pieces = self.pieces(horizon)
@@ -111,9 +152,57 @@ class Schedule(ABC):
         """
         return Chain((self, other))
 
+    def __mul__(self, other: "Schedule") -> "Shape":
+        return COMBINED["product"](self, other)
 
-def _last_begun(starts: Sequence[int], t: float) -> int:
-    return max(bisect_right(starts, t) - 1, 0)
+    def __rmul__(self, other: object) -> "Shape":
+        return COMBINED["product"](other, self)
+
+    def repeat(
+        self,
+        *,
+        every: Length | None = None,
+        times: int | None = None,
+        stretch: int = 1,
+        factor: float = 1.0,
+        length: Length | None = None,
+    ) -> "Shape":
+        """This over and over: see `paramgroups.schedules.repeat`.
+
+        >>> from paramgroups.schedules import cosine
+        >>> cosine().repeat(every="10 epochs", factor=0.5)
+        repeat(cosine(), every='10 epochs', factor=0.5)
+        """
+        settings = {"every": every, "times": times, "stretch": stretch, "factor": factor}
+        return COMBINED["repeat"](self, **settings, length=length)
+
+    def clamp(self, *, low: float = 0.0, high: float | None = None, length: Length | None = None) -> "Shape":
+        """This, never below `low` nor above `high`: see `paramgroups.schedules.clamp`.
+
+        >>> from paramgroups.schedules import exponential
+        >>> exponential(0.9).clamp(low=0.1)
+        clamp(exponential(0.9), low=0.1)
+        """
+        return COMBINED["clamp"](self, low=low, high=high, length=length)
+
+    def within(
+        self,
+        *,
+        start: Length | None = None,
+        until: Length | None = None,
+        length: Length | None = None,
+    ) -> "Shape":
+        """This from `start` to before `until`, 1 outside: see `paramgroups.schedules.window`.
+
+        >>> from paramgroups.schedules import constant
+        >>> constant(0.1).within(start="20%", until="50%")
+        window(constant(0.1), start='20%', until='50%')
+        """
+        return COMBINED["window"](self, start=start, until=until, length=length)
+
+
+def _end(last: Piece) -> float:
+    return math.inf if last.ticks is None else last.start + last.ticks
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -122,17 +211,19 @@ class Shape(Schedule):
 
     Attributes:
         monotone: Whether its factor never turns, so that its smallest and largest are at its ends.
+        checks: What reads each of its settings.
         length: How long it takes; None: all that the horizon and the parts beside it leave.
     """
 
     monotone: ClassVar[bool] = False
+    checks: ClassVar[Checks] = CHECKS
     length: Length | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if value is not None or field.default is not None:
-                read = CHECKS[field.name](f"{self.word}: {field.name}", value)
+                read = self.checks[field.name](f"{self.word}: {field.name}", value)
                 object.__setattr__(self, field.name, read)
 
     @abstractmethod
@@ -140,9 +231,28 @@ class Shape(Schedule):
         """The factor at a tick of its own, asked from 0 to `ticks` (both included) alone.
 
         Args:
-            horizon: Of the whole training: what other lengths than its own are resolved against.
+            horizon: What it stands in: what other lengths than its own are resolved against.
             ticks: How long this shape takes; None where training has no known end.
         """
+
+    def turns(self, horizon: Horizon, ticks: int | None) -> Turns | None:  # noqa: ARG002 - shapes differ
+        """Its own ticks at which its factor may turn or jump; None: any of unknown many.
+
+        What is not monotone may turn at every tick, unless its shape knows better.
+        """
+        if self.monotone:
+            return ()
+        return None if ticks is None else range(ticks + 1)
+
+    @property
+    def opaque(self) -> bool:
+        """Whether it holds a user's function, so that no data say it all."""
+        return False
+
+    @property
+    def depth(self) -> int:
+        """How many shapes stand within each other, itself included."""
+        return 1
 
     @property
     def word(self) -> str:
@@ -165,14 +275,27 @@ class Shape(Schedule):
         end = math.inf if ticks is None else ticks
 
         def at(t: float) -> float:
+            if t < 0:
+                t = 0
+            elif t > end:
+                t = end
             try:
-                return formula(min(max(t, 0), end))
+                return formula(t)
             except OverflowError:
-                raise ScheduleError(
-                    f"{self.word} is too large for a number at tick {t:,.15g}. Give it a smaller factor."
-                ) from None
+                raise self.too_large(t) from None
 
         return at
+
+    def too_large(self, t: float) -> ScheduleError:
+        """The error where its factor is past the largest number."""
+        return ScheduleError(
+            f"{self.word} is too large for a number at tick {t:,.15g}. Give it a smaller factor."
+        )
+
+    @classmethod
+    def of_settings(cls, **settings: Any) -> "Shape":
+        """The shape that its settings describe."""
+        return cls(**settings)
 
     def settings(self) -> dict[str, Any]:
         """What differs from the defaults, in the order of writing."""
@@ -224,12 +347,23 @@ class Chain(Schedule):
         return first + "".join(f".then({other})" for other in others)
 
 
+def around(turns: Iterable[float]) -> set[int]:
+    """The whole ticks about each turn: the one before, for a jump, and both neighbours, for a bend."""
+    return {tick for turn in turns for tick in (math.floor(turn) - 1, math.floor(turn), math.ceil(turn))}
+
+
+def a_schedule(what: str, value: object) -> Schedule:
+    """A schedule; `what` is empty where it has no name."""
+    if isinstance(value, Schedule):
+        return value
+    asked = f"{what}={shown(value)}" if what else shown(value)
+    raise ScheduleError(f"{asked} is no schedule. Write one, such as cosine(end=0.01).")
+
+
 def _opened(parts: Iterable[object]) -> tuple[Shape, ...]:
     found: list[Shape] = []
     for part in parts:
-        if not isinstance(part, Schedule):
-            raise ScheduleError(f"{shown(part)} is no schedule. Write one, such as cosine(end=0.01).")
-        found.extend(part.shapes)
+        found.extend(a_schedule("", part).shapes)
     if not found:
         raise ScheduleError("A chain has no parts. Write at least one, such as cosine(end=0.01).")
     return tuple(found)

@@ -1,5 +1,5 @@
 # ruff: noqa: N801 - a shape is written as a word in a recipe, and its repr pastes back
-"""The shapes with a formula of their own. t is a shape's own tick, n its length, u = t ÷ n its progress."""
+"""The shapes of progress: t is a shape's own tick, n its length, u = t ÷ n its progress."""
 
 import math
 from abc import abstractmethod
@@ -16,17 +16,30 @@ class OfProgress(Shape):
     """A shape that depends on progress alone. Over 0 ticks it is at its end."""
 
     @abstractmethod
-    def at(self, u: float) -> float:
-        """The factor at progress `u`, from 0 to 1."""
+    def along(self, n: float) -> Factor:
+        """The factor at tick t of n, from 0 to n; n is above 0."""
 
     def formula(self, horizon: Horizon, ticks: int | None) -> Factor:
         """The factor at a tick, through progress."""
-        if ticks is None:
-            raise ScheduleError(
-                f"{self.word} needs to know how long it takes, and training has {horizon}."
-                f" Give steps=, or {self.word}(length=…)."
-            )
-        return lambda t: self.at(t / ticks if ticks else 1.0)
+        n = known(self, horizon, ticks)
+        if n:
+            return self.along(n)
+        end = self.along(1)(1.0)
+        return lambda _: end
+
+
+def known(shape: Shape, horizon: Horizon, ticks: int | None) -> int:
+    """How long a shape takes, for those that need to know.
+
+    Raises:
+        ScheduleError: Training has no known end.
+    """
+    if ticks is None:
+        raise ScheduleError(
+            f"{shape.word} needs to know how long it takes, and training has {horizon}."
+            f" Give steps=, or {shape.word}(length=…)."
+        )
+    return ticks
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,7 +66,8 @@ class constant(Shape):
 
     def formula(self, horizon: Horizon, ticks: int | None) -> Factor:  # noqa: ARG002 - it never changes
         """The factor at a tick."""
-        return lambda _: self.factor
+        factor = self.factor
+        return lambda _: factor
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -81,19 +95,22 @@ class linear(OfProgress):
     start: float = 1.0
     end: float = 0.0
 
-    def at(self, u: float) -> float:
-        """The factor at progress `u`."""
-        return self.start * (1 - u) + self.end * u
+    def along(self, n: float) -> Factor:
+        """The factor at tick t of n."""
+        start, end = self.start, self.end
+        return lambda t: start * (1 - t / n) + end * (t / n)
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class cosine(OfProgress):
-    """Half a cosine from 1 down to a floor: f(u) = end + (1 − end) × (1 + cos πu) ÷ 2.
+    """Half a cosine from 1 down to a floor: f(u) = end + (start − end) × (1 + cos πu) ÷ 2.
 
     Over n ticks it is torch's `CosineAnnealingLR(T_max=n, eta_min=end × base)`, but past n it stays at its
     floor, where torch's climbs again. From Loshchilov and Hutter, arXiv:1608.03983, without restarts.
+    `cosine(start=0, end=1, length=n)` is a warm-up.
 
     Args:
+        start: Factor at progress 0.
         end: Factor at progress 1, a share of each group's own base; held from then on.
         length: How long it takes.
 
@@ -108,84 +125,24 @@ class cosine(OfProgress):
 
     monotone: ClassVar[bool] = True
 
+    start: float = 1.0
     end: float = 0.0
 
-    def at(self, u: float) -> float:
-        """The factor at progress `u`."""
-        return self.end + (1 - self.end) * (1 + math.cos(math.pi * u)) / 2
-
-
-@dataclass(frozen=True, repr=False)
-class step(Shape):
-    """A cut at even distances: f(t) = factor ^ floor(t ÷ every). torch's `StepLR`.
-
-    Args:
-        factor: What each cut multiplies by.
-        every: Ticks between two cuts.
-        length: How long it takes.
-
-    Raises:
-        ScheduleError: A setting is out of its range.
-
-    Example:
-        >>> at = step(0.5, every=30).over(Horizon.of(steps=90))
-        >>> at(0), at(29), at(30), at(60)
-        (1.0, 1.0, 0.5, 0.25)
-    """
-
-    monotone: ClassVar[bool] = True
-
-    factor: float = 0.1
-    _: KW_ONLY
-    every: Length
-
-    def formula(self, horizon: Horizon, ticks: int | None) -> Factor:  # noqa: ARG002 - no end is needed
-        """The factor at a tick."""
-        every = _period(self.word, self.every, horizon)
-        return lambda t: self.factor ** (t // every)
-
-
-@dataclass(frozen=True, repr=False)
-class exponential(Shape):
-    """A cut spread evenly over the ticks: f(t) = factor ^ (t ÷ every).
-
-    With `every=1` it is torch's `ExponentialLR(gamma=factor)`. With `every="1 epoch"` the rate has fallen by
-    `factor` when an epoch is over, and falls a little with each update on the way.
-
-    Args:
-        factor: What `every` ticks multiply by.
-        every: Ticks in which it does.
-        length: How long it takes.
-
-    Raises:
-        ScheduleError: A setting is out of its range.
-
-    Example:
-        >>> at = exponential(0.25, every="1 epoch").over(Horizon.of(epochs=3, steps_per_epoch=10))
-        >>> at(0), at(5), at(10), at(20)
-        (1.0, 0.5, 0.25, 0.0625)
-    """
-
-    monotone: ClassVar[bool] = True
-
-    factor: float
-    _: KW_ONLY
-    every: Length = 1
-
-    def formula(self, horizon: Horizon, ticks: int | None) -> Factor:  # noqa: ARG002 - no end is needed
-        """The factor at a tick."""
-        every = _period(self.word, self.every, horizon)
-        return lambda t: self.factor ** (t / every)
+    def along(self, n: float) -> Factor:
+        """The factor at tick t of n."""
+        end, height, pi, cos = self.end, self.start - self.end, math.pi, math.cos
+        return lambda t: end + height * (1 + cos(pi * (t / n))) / 2
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class polynomial(OfProgress):
-    """A power of what remains: f(u) = end + (1 − end) × (1 − u) ^ power.
+    """A power of what remains: f(u) = end + (start − end) × (1 − u) ^ power.
 
     With `end=0` over n ticks it is torch's `PolynomialLR(total_iters=n, power=power)`.
 
     Args:
         power: 1 is a straight line; above 1 falls early, below 1 late.
+        start: Factor at progress 0.
         end: Factor at progress 1, held from then on.
         length: How long it takes.
 
@@ -201,11 +158,44 @@ class polynomial(OfProgress):
     monotone: ClassVar[bool] = True
 
     power: float = 1.0
+    start: float = 1.0
     end: float = 0.0
 
-    def at(self, u: float) -> float:
-        """The factor at progress `u`."""
-        return self.end + (1 - self.end) * math.pow(1 - u, self.power)
+    def along(self, n: float) -> Factor:
+        """The factor at tick t of n."""
+        end, height, power = self.end, self.start - self.end, self.power
+        return lambda t: end + height * math.pow(1 - t / n, power)
+
+
+@dataclass(frozen=True, repr=False, kw_only=True)
+class one_minus_sqrt(OfProgress):
+    """A fall that is steep at first: f(u) = end + (start − end) × (1 − √u).
+
+    The decay after a stable phase of Hägele et al., arXiv:2405.18392 ("1-sqrt").
+
+    Args:
+        start: Factor at progress 0.
+        end: Factor at progress 1, held from then on.
+        length: How long it takes.
+
+    Raises:
+        ScheduleError: A setting is out of its range.
+
+    Example:
+        >>> at = one_minus_sqrt(end=0.1).over(Horizon.of(steps=100))
+        >>> at(0), at(25), at(100)
+        (1.0, 0.55, 0.1)
+    """
+
+    monotone: ClassVar[bool] = True
+
+    start: float = 1.0
+    end: float = 0.0
+
+    def along(self, n: float) -> Factor:
+        """The factor at tick t of n."""
+        end, height, sqrt = self.end, self.start - self.end, math.sqrt
+        return lambda t: end + height * (1 - sqrt(t / n))
 
 
 @dataclass(frozen=True, repr=False)
@@ -242,11 +232,3 @@ class warmup(Shape):
         if start is None:
             return lambda t: min((t + 1) / ticks, 1.0)
         return lambda t: start + (1 - start) * (t / ticks)
-
-
-def _period(word: str, every: Length, horizon: Horizon) -> int:
-    """The ticks between two cuts; a share of a short training may come to none."""
-    ticks = horizon.length(every, f"{word}: every")
-    if not ticks:
-        raise ScheduleError(f"{word}: every={every!r} is less than a tick of {horizon}. Write every=1.")
-    return ticks

@@ -12,7 +12,7 @@ from paramgroups.cli.demo.comparison import Asked, Outcome
 from paramgroups.cli.demo.files import save
 from paramgroups.cli.demo.methods import METHODS
 from paramgroups.cli.demo.packages import DemoError
-from paramgroups.recipes import load_recipe
+from paramgroups.planning import load_recipe
 
 RECIPES = [f"recipes/{method.name}.toml" for method in METHODS]
 FILES = {"demo.png", "table.txt", "table.md", "recipe.toml", "plan.txt", "results.json", *RECIPES}

@@ -8,7 +8,7 @@ from matplotlib.image import imread
 from paramgroups.cli.demo.comparison import Asked, Outcome
 from paramgroups.cli.demo.figure import HEIGHT, WIDTH, draw, draw_accuracy, draw_all_rates
 from paramgroups.cli.demo.training import marks
-from paramgroups.reporting.rates import new_figure
+from paramgroups.reporting.figure import new_figure
 
 
 def test_a_line_is_the_mean_over_seeds_and_its_band_the_spread(outcomes: list[Outcome], asked: Asked) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from paramgroups.cli.demo.comparison import Asked, Outcome, spread
 from paramgroups.cli.demo.results import percent
 from paramgroups.cli.demo.training import marks
-from paramgroups.reporting.rates import draw_rates, new_figure
+from paramgroups.reporting.figure import new_figure
+from paramgroups.reporting.rates import draw_rates
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +56,7 @@ def draw_all_rates(panels: Sequence["Axes"], outcomes: Sequence[Outcome]) -> Non
     """The rates of each recipe's groups, on one scale."""
     limits = []
     for axes, outcome, colour in zip(panels, outcomes, COLOURS, strict=True):
-        draw_rates(axes, outcome.plan)
+        draw_rates(axes, outcome.plan, log=True)
         limits.append(axes.get_ylim())
         title = fill(outcome.method.title, PANEL_LETTERS)
         axes.set_title(title, loc="left", color=colour, fontweight="bold", fontsize="medium")

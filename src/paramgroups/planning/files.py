@@ -2,26 +2,17 @@
 
 import re
 import tomllib
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from paramgroups.control import MAKERS as CONTROLLERS
 from paramgroups.errors import FileError, ParamGroupsError
-from paramgroups.recipes.depth import LayerDecay, layer_decay
-from paramgroups.recipes.parts import backbone_head, by_magnitude, by_type, no_decay
-from paramgroups.rules import Makers, Recipe, read_recipe
+from paramgroups.recipes import MAKERS
+from paramgroups.rules import Recipe, read_recipe
 from paramgroups.schedules.checks import shown
 
-MAKERS = Makers(
-    values={"layer_decay": LayerDecay},
-    rules={
-        "backbone_head": backbone_head,
-        "by_magnitude": by_magnitude,
-        "by_type": by_type,
-        "layer_decay": layer_decay,
-        "no_decay": no_decay,
-    },
-)
 LARGEST = 16 * 2**20
 PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
 # The parser's memory grows with the square of a key's parts, and no recipe has more than four.
@@ -54,7 +45,7 @@ def load_recipe(path: str | PathLike[str]) -> Recipe:
     path = Path(path)
     data = _parsed(path, _text(path))
     try:
-        return read_recipe(data, MAKERS, name=path.stem)
+        return read_recipe(data, replace(MAKERS, controllers=CONTROLLERS), name=path.stem)
     except ParamGroupsError as error:
         raise FileError(f"{path}: {error}") from error
 

@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 
 import paramgroups.recipes
 from paramgroups.errors import FileError, ParamGroupsError
-from paramgroups.planning import plan
+from paramgroups.planning import load_recipe, plan
 from paramgroups.recipes import (
     MAKERS,
     backbone_head,
     by_magnitude,
     by_type,
     layer_decay,
-    load_recipe,
     no_decay,
 )
 from paramgroups.rules import Recipe, per_parameter, rule
@@ -117,7 +116,7 @@ def test_ready_made_parts(file: Path, text: str, part: Any) -> None:
 
 
 def test_every_ready_made_part_can_be_named_in_a_file() -> None:
-    parts = set(paramgroups.recipes.__all__) - {"MAKERS", "LayerDecay", "load_recipe"}
+    parts = set(paramgroups.recipes.__all__) - {"MAKERS", "LayerDecay"}
     assert parts == set(MAKERS.rules)
     assert {use for text in READY_MADE for use in re.findall(r'use = "(\w+)"', text)} == parts
 

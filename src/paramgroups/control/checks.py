@@ -1,0 +1,131 @@
+"""What the options of a controller may be, said once for all of them."""
+
+import json
+import sys
+from collections.abc import Callable
+from keyword import iskeyword
+from typing import Any
+
+from paramgroups.errors import RuleError, ScheduleError
+from paramgroups.rules.checks import factor, name_text, one_of
+from paramgroups.schedules.checks import shown, whole
+from paramgroups.select import Selector, as_selector
+
+
+def count(option: str, value: Any, least: int = 0) -> int:
+    """A number of observations: an int of at least `least`.
+
+    Raises:
+        RuleError: It is none.
+    """
+    try:
+        return whole(option, value, least=least)
+    except ScheduleError as error:
+        raise RuleError(str(error)) from error
+
+
+def metric(option: str, value: Any) -> str:
+    """The name of a metric, which `observe` takes as a keyword.
+
+    Raises:
+        RuleError: It is no text, is blank, or no call can name it.
+    """
+    name = name_text(option, value)
+    if iskeyword(name):
+        raise RuleError(
+            f'{option}="{name}" is a word of Python, so observe({name}=…) cannot be written. Rename it.'
+        )
+    return name
+
+
+def label(option: str, value: Any) -> str:
+    """A name on one line.
+
+    Raises:
+        RuleError: It is none.
+    """
+    name = name_text(option, value)
+    if not name.isprintable():
+        raise RuleError(f'{option}={shown(value)}: give a name on one line, such as {option}="my guard".')
+    return name
+
+
+def plain(what: str, value: Any) -> Any:
+    """A copy of plain data as JSON gives them back, so that a resumed run goes on as an unbroken one.
+
+    Raises:
+        RuleError: JSON cannot hold them.
+    """
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RuleError(
+            f"{what} is {shown(value)}, which JSON cannot hold: {error}."
+            " Keep finite numbers, texts, switches, None, and lists and dicts of those."
+        ) from error
+
+
+def pair(answer: Any) -> tuple[Any, Any]:
+    """What a controller returned, as two.
+
+    Raises:
+        RuleError: It is no pair.
+    """
+    if not isinstance(answer, tuple) or len(answer) != 2:  # noqa: PLR2004  # a pair
+        raise RuleError(f"It returned {shown(answer)}. Return a pair: its state, and a list of rules.")
+    return answer
+
+
+def _selector(_option: str, value: Any) -> Selector:
+    return as_selector(value)
+
+
+def _factor(option: str, value: Any) -> float:
+    found = factor(option, value)
+    if found in (0, 1):
+        raise RuleError(f"{option}={shown(value)}: a factor is above 0 and not 1. 0.1 cuts, 2.0 raises.")
+    return found
+
+
+def _floor(option: str, value: Any) -> float:
+    found = factor(option, value)
+    if found > 1:
+        raise RuleError(f"{option}={shown(value)} is a share of the planned rate: give 0 to 1, such as 0.01.")
+    return found
+
+
+def _ceiling(option: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    found = factor(option, value)
+    if found <= 1:
+        raise RuleError(
+            f"{option}={shown(value)} is a multiple of the planned rate: give more than 1, such as 10.0."
+        )
+    return found
+
+
+def _at_least_one(option: str, value: Any) -> int:
+    return count(option, value, 1)
+
+
+CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "selector": _selector,
+    "metric": metric,
+    "factor": _factor,
+    "patience": count,
+    "mode": one_of("min", "max"),
+    "threshold": factor,
+    "threshold_mode": one_of("relative", "absolute"),
+    "cooldown": count,
+    "settle": count,
+    "floor": _floor,
+    "ceiling": _ceiling,
+    "nan": one_of("ignore", "bad", "error"),
+    "window": _at_least_one,
+    "restart": _at_least_one,
+}
+"""From an option's name to what reads it: it returns the value in its one form, or raises."""
+
+SMALLEST, LARGEST = sys.float_info.min, sys.float_info.max
+"""The floor and the ceiling where none is given: no product of factors is lost to 0 or infinity."""

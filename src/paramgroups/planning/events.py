@@ -1,0 +1,208 @@
+"""Events heard: what decisions made while training make of the groups, from their step on."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from paramgroups.errors import CheckpointError, ParamGroupsError, PlanError, listing, nearest
+from paramgroups.journal import Event
+from paramgroups.optim import domain_of, is_number, optimizer_class
+from paramgroups.planning.cascade import Chain, Link
+from paramgroups.planning.course import Course, timings
+from paramgroups.planning.groups import Group
+from paramgroups.planning.profile import Profile
+from paramgroups.planning.timing import Timing
+from paramgroups.rules import Recipe
+from paramgroups.schedules import Horizon, Schedule
+
+Groups = tuple[Group, ...]
+
+
+def replayed(groups: Iterable[Group], events: Iterable[Event], recipe: Recipe) -> Groups:
+    """Groups with all events of a saved run heard.
+
+    Raises:
+        CheckpointError: An event does not fit the groups.
+    """
+    found = tuple(groups)
+    for event in events:
+        try:
+            found = heard(found, event, recipe)
+        except CheckpointError:
+            raise
+        except ParamGroupsError as error:
+            raise CheckpointError(
+                f"An event of the saved run does not fit the plan: {event}. {error}"
+            ) from error
+    return found
+
+
+def heard(groups: Sequence[Group], event: Event, recipe: Recipe) -> Groups:
+    """Groups with one more event heard.
+
+    Args:
+        groups: The groups, with what was heard before; they are left as they are.
+        event: The event.
+        recipe: Whose schedules a group follows that joins.
+
+    Raises:
+        PlanError: The event names what its groups' optimizer does not read, gives it a value of another
+            kind, or drives it out of its domain at some tick.
+        ScheduleError: A schedule does not fit the horizon that it tells of.
+        CheckpointError: It names parameters that no group has, or a part of a group.
+    """
+    if event.action == "horizon":
+        return _over(groups, event)
+    if event.action == "join":
+        return (*groups, _joined(groups, event, recipe))
+    touched = touched_by(event.names, groups)
+    return tuple(_edited(group, event) if group.name in touched else group for group in groups)
+
+
+def touched_by(names: Sequence[str], groups: Sequence[Group]) -> set[str]:
+    """The groups that all of the named parameters make up, by name.
+
+    Raises:
+        CheckpointError: A name is in no group, or a group is named in part.
+    """
+    wanted = set(names)
+    touched = [group for group in groups if not wanted.isdisjoint(group.names)]
+    for group in touched:
+        if rest := [name for name in group.names if name not in wanted]:
+            raise CheckpointError(
+                f'The event would cut the group "{group.name}": it does not name {listing(rest)}. Plan with '
+                "the recipe of the run that it comes from."
+            )
+    if lost := wanted.difference(*(group.names for group in touched)):
+        known = [name for group in groups for name in group.names]
+        raise CheckpointError(
+            f"The event names {listing(sorted(lost))}, which no group trains. {nearest(min(lost), known)}"
+        )
+    return {group.name for group in touched}
+
+
+def course_of(group: Group, hyper: str) -> Course:
+    """The course of a hyperparameter that an event may change.
+
+    Raises:
+        PlanError: The group's optimizer does not read it.
+    """
+    if hyper in ("trainable", "optimizer"):
+        raise PlanError(
+            f"{hyper} is no setting that an edit can change. What is frozen when is planned: "
+            'pg.rule(…, trainable=False, until="20%").'
+        )
+    if hyper not in group.courses:
+        name = group.profile.optimizer.name
+        raise PlanError(f'"{hyper}" is not read by {name}. {nearest(hyper, group.courses)}')
+    return group.courses[hyper]
+
+
+def with_link(group: Group, hyper: str, link: Link, written: Any = None) -> Course:
+    """The course of a group's hyperparameter with one more voice.
+
+    Raises:
+        PlanError: The group's optimizer does not read it, or the value is of another kind or leaves its
+            domain at some tick.
+    """
+    course = course_of(group, hyper)
+    _check_kind(hyper, link, course, group.profile.optimizer.defaults[hyper])
+    changed = course.then(link, written)
+    _check_domain(hyper, changed, link, group)
+    return changed
+
+
+def link_of(event: Event, horizon: Horizon) -> Link:
+    """An edit or a controller's rule as a voice of the cascade."""
+    return Link(
+        event.value,
+        scales=event.action != "set",
+        origin=f"{event.cause}, {horizon.unit} {event.step:,.15g}",
+        start=event.step,
+        until=math.inf if event.until is None else event.until,
+    )
+
+
+def _edited(group: Group, event: Event) -> Group:
+    link = link_of(event, course_of(group, event.hyper).horizon)
+    written = event.new if event.action == "write" else None
+    return with_courses(group, {event.hyper: with_link(group, event.hyper, link, written)})
+
+
+def with_courses(group: Group, courses: dict[str, Course]) -> Group:
+    """A group with other courses of some hyperparameters."""
+    return replace(group, profile=replace(group.profile, courses={**group.courses, **courses}))
+
+
+def _check_kind(hyper: str, link: Link, course: Course, default: Any) -> None:
+    standing = course.at(link.start)
+    if link.scales and not is_number(standing):
+        raise PlanError(f"{hyper}={standing!r} is no number, so it cannot be scaled.")
+    if is_number(default) and not is_number(link.value):
+        raise PlanError(f"{hyper}={link.value!r} is no number. Write one, such as {default!r}.")
+    if isinstance(default, bool) and not isinstance(link.value, bool):
+        raise PlanError(f"{hyper}={link.value!r} is no switch. Write {hyper}=True or {hyper}=False.")
+
+
+def _check_domain(hyper: str, course: Course, link: Link, group: Group) -> None:
+    for tick, value in course.extremes(link.start):
+        if is_number(value) and value not in domain_of(hyper):
+            raise PlanError(
+                f'{hyper} of "{group.name}" would leave its domain: {value!r} at {course.horizon.unit} '
+                f"{tick:,.0f}. It must be {domain_of(hyper)}."
+            )
+
+
+def _over(groups: Sequence[Group], event: Event) -> Groups:
+    """All schedules over another horizon from a step on."""
+    horizon = Horizon(**event.value)
+
+    @cache
+    def made(schedule: Schedule, began: int) -> Timing:
+        return Timing(schedule, began, horizon)
+
+    return tuple(_group_over(group, horizon, event.step, made) for group in groups)
+
+
+def _group_over(
+    group: Group, horizon: Horizon, tick: float, made: Callable[[Schedule, int], Timing]
+) -> Group:
+    courses = {name: course.over(horizon, tick, made) for name, course in group.courses.items()}
+    for name, course in courses.items():
+        for at, value in course.extremes(tick):
+            if is_number(value) and value not in domain_of(name):
+                raise PlanError(
+                    f'Over {horizon} {name} of "{group.name}" would leave its domain: {value!r} at '
+                    f"{horizon.unit} {at:,.0f}. It must be {domain_of(name)}."
+                )
+    return with_courses(group, courses)
+
+
+def _joined(groups: Sequence[Group], event: Event, recipe: Recipe) -> Group:
+    """A group that was added in the middle of a run: its own values, and the schedules of the recipe."""
+    horizon = groups[0].courses["lr"].horizon
+    optimizer, origin = optimizer_class(recipe.optimizer), f"{event.cause}, {horizon.unit} {event.step:,.15g}"
+    schedules = dict(recipe.schedules)
+
+    def course(name: str, value: Any) -> Course:
+        said = Chain((Link(schedules.get(name), scales=False, origin="recipe"),))
+        clock = Chain((Link("run", scales=False, origin="recipe"),))
+        began = timings(said, clock, (0,), lambda schedule, tick: Timing(schedule, tick, horizon))
+        return Course(Chain((Link(value, scales=False, origin=origin),)), said, began, horizon)
+
+    settings = {**optimizer.defaults} | {"lr": recipe.lr} | event.value["settings"]
+    profile = Profile(
+        optimizer,
+        named=Chain((Link(recipe.optimizer, scales=False, origin=origin),)),
+        trainable=Chain((Link(True, scales=False, origin=origin),)),
+        courses={name: course(name, value) for name, value in settings.items()},
+        group=None,
+        codes=(),
+    )
+    group = Group(event.value["name"], event.names, event.value["numel"], profile)
+    for name, found in profile.courses.items():
+        _check_kind(name, found.chain.links[0], found, optimizer.defaults[name])
+        _check_domain(name, found, found.chain.links[0], group)
+    return group

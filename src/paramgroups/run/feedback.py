@@ -1,0 +1,138 @@
+"""Controllers at work: what they are told, what they remember, and what they decide."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from paramgroups.control import Controller, Observation, ask
+from paramgroups.errors import CheckpointError, PlanError, listing, nearest
+from paramgroups.rules import Rule
+from paramgroups.schedules import Horizon
+from paramgroups.schedules.checks import shown
+
+PATIENT_EPOCHS = 2
+PATIENT_SHARE = 4
+PATIENT_TICKS = 10_000
+
+States = tuple[Mapping[str, Any], ...]
+Decisions = list[tuple[Controller, Sequence[Rule]]]
+
+
+class Feedback:
+    """The controllers of a recipe, each with its state.
+
+    Args:
+        controllers: The controllers.
+        horizon: How long training is: a metric should be seen by its quarter, or after two epochs.
+    """
+
+    def __init__(self, controllers: Sequence[Controller], horizon: Horizon) -> None:
+        self._controllers = tuple(controllers)
+        self._states: States = tuple(controller.begin() for controller in controllers)
+        self._seen: set[str] = set()
+        self._due = _due(horizon) if controllers else None
+
+    def ask(self, step: float, metrics: Mapping[str, Any]) -> tuple[States, Decisions]:
+        """What all controllers that read these metrics make of them; nothing is remembered yet.
+
+        Args:
+            step: The present tick.
+            metrics: What was observed: numbers, also numpy's, or tensors of one number.
+
+        Raises:
+            PlanError: No controller reads any of them, or one is no number.
+            ParamGroupsError: A controller refuses what it sees, or decides what it may not.
+        """
+        found = {name: _number(name, value) for name, value in metrics.items()}
+        self._check_read(found)
+        states = list(self._states)
+        decisions: Decisions = []
+        for place, controller in enumerate(self._controllers):
+            if all(metric in found for metric in controller.metrics):
+                read = {metric: found[metric] for metric in controller.metrics}
+                states[place], rules = ask(controller, states[place], Observation(step, read))
+                decisions.append((controller, rules))
+        return tuple(states), decisions
+
+    def remember(self, states: States, metrics: Mapping[str, Any]) -> None:
+        """Keep what was made of an observation."""
+        self._states = states
+        self._seen.update(metrics)
+
+    def tick(self, step: float) -> None:
+        """Warn once, when a metric should long have been seen and was not."""
+        if self._due is not None and step >= self._due:
+            self._due = None
+            if unseen := list(self._unseen()):
+                warnings.warn(
+                    f"By step {step:,.15g} nothing was observed of what these controllers read: "
+                    f"{listing(unseen)}. Tell them: scheduler.observe(val_loss=…).",
+                    UserWarning,
+                    stacklevel=3,
+                )
+
+    def state(self) -> dict[str, Any]:
+        """All that is remembered, as plain data."""
+        remembered = [
+            {"title": controller.title, "state": dict(state)}
+            for controller, state in zip(self._controllers, self._states, strict=True)
+        ]
+        return {"controllers": remembered, "seen": sorted(self._seen)}
+
+    def read(self, saved: Any) -> tuple[States, set[str]]:
+        """What a saved run remembered; `load` keeps it.
+
+        Raises:
+            CheckpointError: It is no such data, or of other controllers.
+        """
+        try:
+            titles = [one["title"] for one in saved["controllers"]]
+            states = tuple(dict(one["state"]) for one in saved["controllers"])
+            seen = {str(name) for name in saved["seen"]}
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"This is no state of controllers: {shown(saved)} ({error!r}).") from error
+        ours = [controller.title for controller in self._controllers]
+        if titles != ours:
+            raise CheckpointError(
+                f"The saved run has the controllers {listing(titles) or 'none'}, and the recipe "
+                f"{listing(ours) or 'none'}: what they remember would go to others. Plan with the recipe of "
+                "the saved run."
+            )
+        return states, seen
+
+    def load(self, states: States, seen: set[str]) -> None:
+        """Go on with what a saved run remembered."""
+        self._states, self._seen = states, seen
+
+    def _unseen(self) -> Iterator[str]:
+        for controller in self._controllers:
+            if lacking := [metric for metric in controller.metrics if metric not in self._seen]:
+                yield f"{listing(lacking)} ({controller.title})"
+
+    def _check_read(self, metrics: Mapping[str, Any]) -> None:
+        read = {metric for controller in self._controllers for metric in controller.metrics}
+        if read.isdisjoint(metrics):
+            if not read:
+                what = 'the recipe has none: pg.Recipe(…, controllers=[pg.control.plateau("**", "val_loss")])'
+            else:
+                what = f"they read: {listing(sorted(read))}. {nearest(next(iter(metrics), ''), read)}"
+            raise PlanError(
+                f"No controller reads {listing(metrics) or 'nothing'}; {what}.".replace("..", ".")
+            )
+
+
+def _due(horizon: Horizon) -> int:
+    if horizon.ticks_per_epoch is not None and horizon.unit == "step":
+        return PATIENT_EPOCHS * horizon.ticks_per_epoch
+    return PATIENT_TICKS if horizon.ticks is None else max(horizon.ticks // PATIENT_SHARE, 1)
+
+
+def _number(name: str, value: Any) -> float:
+    """A metric as a float; NaN and infinity are for the controllers to judge."""
+    try:
+        found = value.item() if hasattr(value, "item") else value
+    except (ValueError, RuntimeError):  # more than one number
+        found = None
+    if isinstance(found, bool) or not isinstance(found, (int, float)):
+        raise PlanError(f"observe({name}={shown(value)}): a metric is one number, such as {name}=0.25.")
+    return float(found)

@@ -1,0 +1,74 @@
+"""Groups that are added to an optimizer in the middle of a run."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from paramgroups.errors import CheckpointError, PlanError
+from paramgroups.indexing import named_parameters
+from paramgroups.journal import Event
+from paramgroups.optim import unpack
+from paramgroups.optim.hyperparameters import SWITCHES
+from paramgroups.planning import Group
+
+CAUSE = "add_param_group"
+
+
+def joining(
+    held: Mapping[str, Any],
+    groups: Sequence[Group],
+    optimizer: Optimizer,
+    model: nn.Module | None,
+    step: float,
+) -> Event:
+    """The event that a group is which was added: its values are its base, and the recipe's schedules go on.
+
+    Args:
+        held: The group, as torch took it.
+        groups: All groups that were there before.
+        optimizer: The optimizer.
+        model: The model in which its tensors may have names; None where there is none.
+        step: The present tick.
+
+    Raises:
+        PlanError: Its name is that of another group.
+    """
+    taken = {group.name for group in groups}
+    number = 1 + sum(name.startswith("added ") for name in taken)
+    name = str(held.get("name") or f"added {number}")
+    if name in taken:
+        raise PlanError(
+            f'A group named "{name}" was added, and there is one already. Give it another name: '
+            'optimizer.add_param_group({"params": …, "lr": …, "name": "adapter"}).'
+        )
+    settings = {
+        key: value.item() if isinstance(value, torch.Tensor) else value
+        for key, value in unpack(held).items()
+        if key in unpack(optimizer.defaults) and key not in SWITCHES
+    }
+    value = {"name": name, "settings": settings, "numel": sum(tensor.numel() for tensor in held["params"])}
+    return Event(step, CAUSE, "join", "group", value, None, name, _names(held, name, model))
+
+
+def _names(held: Mapping[str, Any], name: str, model: nn.Module | None) -> tuple[str, ...]:
+    if held.get("param_names"):
+        return tuple(held["param_names"])
+    known = {} if model is None else {id(tensor): found for found, tensor in named_parameters(model)}
+    return tuple(known.get(id(tensor), f"{name}.{place}") for place, tensor in enumerate(held["params"]))
+
+
+def check_joined(held: Mapping[str, Any], group: Group) -> None:
+    """Refuse a group in the place of another that a saved run had there.
+
+    Raises:
+        CheckpointError: It has another name, or other tensors.
+    """
+    count = sum(tensor.numel() for tensor in held["params"])
+    if str(held.get("name") or group.name) != group.name or count != group.numel:
+        raise CheckpointError(
+            f'The saved run added the group "{group.name}" of {group.numel:,} numbers, and here stands '
+            f'"{held.get("name")}" of {count:,}. Add the groups of the saved run, in their order.'
+        )

@@ -1,0 +1,57 @@
+"""The state of a scheduler as plain data, and what is read out of one."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from paramgroups.errors import CheckpointError, PlanError, listing
+from paramgroups.journal import Event, Journal
+from paramgroups.optim import is_finite, is_number
+from paramgroups.schedules.checks import shown
+
+
+class Saved(NamedTuple):
+    """What a saved scheduler remembered.
+
+    Attributes:
+        tick: Where it stood.
+        steps: How often it was stepped.
+        journal: What had been decided.
+        feedback: What its controllers remembered, not yet read.
+    """
+
+    tick: float
+    steps: int
+    journal: Journal
+    feedback: Any
+
+
+def read_state(state: Any) -> Saved:
+    """What a state says.
+
+    Raises:
+        CheckpointError: It is not of this library's scheduler.
+    """
+    try:
+        journal = Journal(Event.read(data) for data in state["journal"])
+        return Saved(checked_tick(state["last_epoch"]), int(state["_step_count"]), journal, state["feedback"])
+    except (KeyError, TypeError, ValueError, OverflowError, PlanError, CheckpointError) as error:
+        found = listing(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
+        raise CheckpointError(
+            f"This is no state of pg.Scheduler: {error!r}. It has: {found}. Load what its own state_dict() "
+            "gave; a torch scheduler's state does not say which values it stood for."
+        ) from error
+
+
+def checked_tick(epoch: Any) -> float:
+    """A tick to go to: a number of at least 0, also numpy's or a tensor's.
+
+    Raises:
+        PlanError: It is none.
+    """
+    value = epoch.item() if hasattr(epoch, "dtype") and hasattr(epoch, "item") else epoch
+    if not is_number(value) or not is_finite(value) or value < 0:
+        raise PlanError(
+            f"scheduler.step({shown(epoch)}): give the tick to go to, a number of at least 0, or nothing "
+            "for the next."
+        )
+    return float(value) if isinstance(value, float) else int(value)

@@ -1,0 +1,84 @@
+import math
+
+import pytest
+
+from paramgroups.errors import ScheduleError
+from paramgroups.schedules import Horizon, Schedule, exponential, inverse_sqrt, milestones, step, warmup
+
+HUNDRED = Horizon.of(steps=100)
+
+
+def test_a_period_may_be_an_epoch() -> None:
+    at = step(0.5, every="2 epochs").over(Horizon.of(epochs=6, steps_per_epoch=10))
+    assert (at(19), at(20), at(40)) == (1.0, 0.5, 0.25)
+
+
+def test_a_period_below_a_tick_is_refused() -> None:
+    for schedule in (step(every="1%"), exponential(0.5, every="1%")):
+        with pytest.raises(ScheduleError, match=r"every='1%' is less than a tick of 10 steps. Write every=1"):
+            schedule.over(Horizon.of(steps=10))
+
+
+def test_a_timescale_below_a_tick_is_refused() -> None:
+    with pytest.raises(
+        ScheduleError, match="timescale='1%' is less than a tick of 10 steps. Write timescale=1"
+    ):
+        inverse_sqrt("1%").over(Horizon.of(steps=10))
+    with pytest.raises(ScheduleError, match="inverse_sqrt: timescale=0 is 0"):
+        inverse_sqrt(0)
+
+
+def test_an_inverse_root_goes_on_for_ever_and_meets_the_warm_up() -> None:
+    at = warmup(100, start=0.0).then(inverse_sqrt(100)).over(Horizon.of())
+    assert (at(50), at(100), at(400)) == (0.5, 1.0, 0.5)
+    assert at(10**6) == pytest.approx(1 / math.sqrt(10**4))
+
+
+def test_each_milestone_cuts_and_twice_the_same_cuts_twice() -> None:
+    at = milestones(0.5, at=(10, "20%", "20%", 90)).over(HUNDRED)
+    assert [at(t) for t in (0, 9, 10, 19, 20, 89, 90, 99)] == [1, 1, 0.5, 0.5, 0.125, 0.125, 0.0625, 0.0625]
+
+
+def test_a_share_among_milestones_is_of_the_part() -> None:
+    at = warmup(50).then(milestones(0.5, at=("50%",))).over(HUNDRED)
+    assert (at(74), at(75)) == (1.0, 0.5)
+
+
+def test_milestones_in_ticks_need_no_end() -> None:
+    assert milestones(at=(5,)).over(Horizon.of())(10**9) == 0.1
+    with pytest.raises(
+        ScheduleError, match="milestones: at='50%' is a share of a training without a known end"
+    ):
+        milestones(at=("50%",)).over(Horizon.of())
+
+
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        (milestones(at=(30, 20)), r"milestones: at=\(30, 20\) are not in order. Write the earliest first"),
+        (milestones(at=("50%", 20)), "are not in order"),
+        (
+            milestones(at=(30, 101)),
+            "milestones: at=101 is past the end of its 100 steps. Write an earlier one",
+        ),
+        (milestones(at=(30,), length=20), "milestones: at=30 is past the end of its 20 steps"),
+    ],
+)
+def test_milestones_that_do_not_fit_are_refused(schedule: Schedule, message: str) -> None:
+    with pytest.raises(ScheduleError, match=message):
+        schedule.over(HUNDRED)
+
+
+@pytest.mark.parametrize(
+    ("at", "message"),
+    [
+        (30, r'milestones: at=30 is no list. Write the ticks: \[30, "60%"\]'),
+        ("60%", "is no list"),
+        ((), "milestones: at is empty"),
+        ((0, 3), r"milestones: at\[0\]=0 is 0"),
+        ((3, 0.5), r"milestones: at\[1\]=0.5 is a bare float"),
+    ],
+)
+def test_what_are_no_milestones_is_refused(at: object, message: str) -> None:
+    with pytest.raises(ScheduleError, match=message):
+        milestones(at=at)  # type: ignore[arg-type]  # a user's mistake
