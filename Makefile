@@ -26,6 +26,8 @@ format: $(VENV)/.check
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.planning
+	$(BIN)/python -m benchmarks.scheduling
+	$(BIN)/python -m benchmarks.pages
 
 clean:
 	rm -rf $(VENV) runs

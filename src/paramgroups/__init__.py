@@ -11,7 +11,9 @@ from paramgroups._version import __version__
 from paramgroups.errors import Finding, ParamGroupsError
 
 _HOMES = {
+    "Event": "journal",
     "Index": "indexing",
+    "Journal": "journal",
     "Plan": "planning",
     "Recipe": "rules",
     "Row": "indexing",
@@ -24,7 +26,7 @@ _HOMES = {
     "plan": "planning",
     "rule": "rules",
 }
-_PARTS = ("recipes", "schedules", "select")
+_PARTS = ("control", "recipes", "schedules", "select")
 
 __all__ = ["Finding", "ParamGroupsError", "__version__", *_HOMES, *_PARTS]  # noqa: PLE0604  # all are text
 

@@ -1,3 +1,4 @@
+from paramgroups import control as control
 from paramgroups import recipes as recipes
 from paramgroups import schedules as schedules
 from paramgroups import select as select
@@ -7,6 +8,8 @@ from paramgroups.errors import ParamGroupsError as ParamGroupsError
 from paramgroups.indexing import Index as Index
 from paramgroups.indexing import Row as Row
 from paramgroups.indexing import index as index
+from paramgroups.journal import Event as Event
+from paramgroups.journal import Journal as Journal
 from paramgroups.planning import Plan as Plan
 from paramgroups.planning import load_recipe as load_recipe
 from paramgroups.planning import plan as plan

@@ -22,7 +22,7 @@ from paramgroups.schedules import (
 )
 from tests.schedules.strategies import NESTED
 
-HUNDRED = Horizon.of(steps=100)
+HUNDRED = Horizon.of(steps=100, steps_per_epoch=10)
 
 
 def values(schedule: Schedule, *ticks: float, horizon: Horizon = HUNDRED) -> list[float]:
@@ -46,7 +46,7 @@ def test_a_clamp_bounds_and_changes_nothing_within(held: Schedule, low: float) -
 @given(NESTED, st.integers(0, 100), st.integers(0, 100))
 def test_a_window_is_a_horizon_of_its_own(held: Schedule, a: int, b: int) -> None:
     start, until = sorted((a, b))
-    inner = held.over(Horizon.of(steps=until - start)) if start < until else None
+    inner = held.over(Horizon.of(steps=until - start, steps_per_epoch=10)) if start < until else None
     for t, found in enumerate(values(held.within(start=start, until=until))):
         assert found == (inner(t - start) if inner and start <= t < until else 1.0)
 

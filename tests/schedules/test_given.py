@@ -16,6 +16,7 @@ from paramgroups.schedules import (
     cosine,
     function,
     linear,
+    multiplicative,
     table,
     tabulate,
     warmup,
@@ -80,6 +81,50 @@ def test_a_function_that_raises_is_named_with_the_progress() -> None:
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
+def test_a_function_of_the_tick_needs_no_end_and_is_given_whole_numbers() -> None:
+    asked: list[float] = []
+    at = warmup(10).then(function("mine", lambda t: asked.append(t) or 0.5, of="tick")).over(Horizon.of())  # type: ignore[func-returns-value]  # to note and return
+    assert [at(t) for t in (9, 10, 11, 10**6)] == [1.0, 0.5, 0.5, 0.5]
+    assert asked == [0, 1, 10**6 - 10]
+    assert {type(t) for t in asked} == {int}
+
+
+def test_a_product_of_each_tick_asks_once_for_each() -> None:
+    asked: list[int] = []
+    at = multiplicative("mine", lambda t: asked.append(t) or 0.5).over(Horizon.of())  # type: ignore[func-returns-value]  # to note and return
+    assert [at(t) for t in (3, 0, 2, 3, 5, 4.5)] == [0.125, 1.0, 0.25, 0.125, 1 / 32, 1 / 16]
+    assert asked == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("returned", [torch.tensor(0.5), math.nan, -0.5, None])
+def test_what_a_function_of_the_tick_returns_is_checked(returned: Any) -> None:
+    for shape in (
+        function("mine", lambda _: returned, of="tick"),
+        multiplicative("mine", lambda _: returned),
+    ):
+        with pytest.raises(ScheduleError, match=rf'{shape.word} "mine" at tick 1: factor='):
+            shape.over(HUNDRED)(1)
+        with pytest.raises(ScheduleError, match=rf'{shape.word} "mine" at tick 1: factor='):
+            (linear() * shape.clamp()).repeat(every=50).over(HUNDRED)(51)
+
+
+def test_a_function_of_the_tick_that_raises_is_named_with_the_tick() -> None:
+    at = function("mine", lambda t: 1 / (t - 7), of="tick").over(HUNDRED)
+    with pytest.raises(ScheduleError, match='function "mine" at tick 7 raised ZeroDivisionError'):
+        at(7)
+    growing = multiplicative("mine", lambda _: 1e200).over(HUNDRED)
+    with pytest.raises(ScheduleError, match="multiplicative is too large for a number at tick 2"):
+        growing(2)
+
+
+def test_a_function_is_of_progress_or_of_the_tick() -> None:
+    with pytest.raises(
+        ScheduleError, match='function: of=\'steps\' is not known. Write one of "progress", "tick"'
+    ):
+        function("mine", square, of="steps")  # type: ignore[arg-type]  # a user's mistake
+    assert repr(function("a", square, of="tick")) == "function('a', square, of='tick')"
+
+
 def test_a_function_without_a_name_or_a_call_is_refused() -> None:
     with pytest.raises(ScheduleError, match="function: label=' ' is no name"):
         function(" ", square)
@@ -128,12 +173,19 @@ def test_what_is_no_table_is_refused(values: Any, message: str) -> None:
         function("wave", wave).then(function("square", square, length=30)),
         function("wave", wave, length=100).then(constant()),
         warmup(100).then(function("wave", wave)),
+        function("wave", wave, of="tick"),
+        multiplicative("slowing", lambda t: 1 - 1 / (t + 1)),
+        warmup("5%").then(multiplicative("slowing", lambda t: 1 - 1 / (t + 1), length=40)),
+        function("wave", wave).repeat(every=30, stretch=2).then(constant(length=10)),
+        linear() * function("square", square).clamp(low=0.1),
+        warmup(10).then((linear() * function("wave", wave, of="tick")).within(start=20).repeat(times=3)),
     ],
     ids=repr,
 )
 def test_the_table_of_a_function_has_its_values_at_every_tick(schedule: Schedule) -> None:
     saved = tabulate(schedule, HUNDRED)
-    assert not [shape for shape in saved.shapes if isinstance(shape, function)]
+    assert schedule.opaque
+    assert not saved.opaque
     ours, theirs = schedule.over(HUNDRED), saved.over(HUNDRED)
     assert [ours(t) for t in range(-2, 120)] == [theirs(t) for t in range(-2, 120)]
 
@@ -152,6 +204,9 @@ def test_what_holds_no_function_is_saved_as_it_is(schedule: Schedule) -> None:
 def test_a_function_without_an_end_has_no_table() -> None:
     with pytest.raises(ScheduleError, match=r"function needs to know how long it takes.*Give steps="):
         tabulate(function("square", square), Horizon.of())
+    for schedule in (function("mine", square, of="tick"), multiplicative("mine", square)):
+        with pytest.raises(ScheduleError, match=rf"{schedule.word} needs to know how long it takes"):
+            tabulate(schedule, Horizon.of())
 
 
 @given(st.floats(0, 1), st.floats(0, 1))

@@ -16,12 +16,24 @@ from paramgroups.schedules import (
     Schedule,
     constant,
     cosine,
+    cyclic,
     exponential,
+    function,
+    inverse_sqrt,
     linear,
+    milestones,
+    multiplicative,
+    one_cycle,
+    one_minus_sqrt,
+    piecewise,
+    polynomial,
     step,
     table,
+    triangular,
     warmup,
+    warmup_stable_decay,
 )
+from paramgroups.schedules.data import SHAPES
 from tests.schedules.strategies import schedules
 
 HUNDRED = Horizon.of(steps=100, steps_per_epoch=10)
@@ -121,18 +133,45 @@ def test_parts_of_no_ticks_are_passed_over() -> None:
     assert values(linear(length=0).then(linear(end=0.3, length=0))) == [0.3] * 112
 
 
-def test_training_of_one_tick() -> None:
-    one = Horizon.of(steps=1)
-    for schedule in (
-        cosine(),
-        linear(),
-        step(every=1),
-        exponential(0.5),
-        warmup(1),
-        warmup("5%").then(cosine()),
-    ):
-        assert schedule.over(one)(0) == 1.0
-    assert (cosine(end=0.1).over(one)(1), linear().over(one)(1)) == (0.1, 0.0)
+ONE_TICK = {
+    constant(0.5): (0.5, 0.5),
+    linear(): (1.0, 0.0),
+    cosine(end=0.1): (1.0, 0.1),
+    polynomial(power=2): (1.0, 0.0),
+    one_minus_sqrt(): (1.0, 0.0),
+    step(0.5, every=1): (1.0, 0.5),
+    exponential(0.5): (1.0, 0.5),
+    inverse_sqrt(1): (1.0, math.sqrt(0.5)),
+    milestones(0.5, at=(1,)): (1.0, 0.5),
+    warmup(1): (1.0, 1.0),
+    warmup(1, start=0.0): (0.0, 1.0),
+    warmup("5%").then(cosine()): (1.0, 0.0),
+    table([0.5, 0.25]): (0.5, 0.25),
+    function("up", abs): (0.0, 1.0),
+    function("ticks", abs, of="tick"): (0.0, 1.0),
+    multiplicative("halves", lambda _: 0.5): (1.0, 0.5),
+    piecewise([(0, 0.2), ("100%", 1)]): (0.2, 1.0),
+    triangular(start=0.2): (0.2, 0.2),
+    one_cycle(end=0.1): (0.1, 0.1),  # as torch's: the last tick is the only one
+    cyclic(start=0.2, up=1): (0.2, 1.0),
+    linear().repeat(times=3): (1.0, 0.0),
+    linear().repeat(every=1): (1.0, 0.0),
+    linear() * constant(0.5): (0.5, 0.0),
+    linear().clamp(low=0.2): (1.0, 0.2),
+    constant(0.5).within(start="100%"): (1.0, 1.0),
+    warmup_stable_decay(): (1.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("schedule", ONE_TICK, ids=repr)
+def test_training_of_one_tick_and_its_end(schedule: Schedule) -> None:
+    at = schedule.over(Horizon.of(steps=1))
+    assert (at(0), at(1)) == (at(-1), at(2)) == ONE_TICK[schedule]
+
+
+def test_every_shape_is_tried_over_one_tick() -> None:
+    tried = {shape.word for schedule in ONE_TICK for shape in schedule.shapes}
+    assert tried == {*SHAPES, "function", "multiplicative"}
 
 
 def test_nothing_remaining_is_the_end() -> None:
@@ -148,6 +187,44 @@ def test_what_needs_no_end_works_on_a_stream() -> None:
     assert step(0.5, every=10).over(stream)(35) == 0.125
     assert exponential(0.5, every="1 epoch").over(stream)(20) == 0.25
     assert table([1.0, 0.5]).over(stream)(99) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (constant(0.5), 0.5),
+        (step(0.5, every=500), 0.25),
+        (exponential(0.5, every="50 epochs"), 0.25),
+        (inverse_sqrt(1000), math.sqrt(0.5)),
+        (milestones(at=(30, 80)), 0.01),
+        (cyclic(start=0, up=100), 0.0),
+        (linear().repeat(every=400), 0.5),
+        (function("ticks", lambda t: t / 1000, of="tick"), 1.0),
+        (multiplicative("grow", lambda t: 1 + 1 / t), 1001),
+        (piecewise([(0, 1), (2000, 0)]), 0.5),
+        (constant(0.5) * step(0.5, every=500), 0.125),
+        (step(0.5, every=500).clamp(low=0.3), 0.3),
+        (step(0.5, every=500).within(start=500), 0.5),
+        (warmup(100).then(constant()).then(linear(length=1000)), 1.0),
+        (warmup(100).then(constant()).then(linear(length="10%")), 1.0),
+        (warmup(100).then(step(0.5, every=450)).then(cosine(length="3 epochs")), 0.25),
+    ],
+    ids=repr,
+)
+def test_what_needs_no_end_works_without_one_and_goes_on_as_before_when_it_is_told(
+    schedule: Schedule, expected: float
+) -> None:
+    stream = schedule.over(Horizon.of(steps_per_epoch=10))
+    assert stream(1000) == pytest.approx(expected)
+    told = schedule.over(Horizon.of(steps=10_000, steps_per_epoch=10))
+    assert [stream(t) for t in range(1001)] == [told(t) for t in range(1001)]
+
+
+def test_before_the_end_is_known_later_parts_have_not_begun() -> None:
+    schedule = warmup(100).then(constant()).then(linear(length=1000))
+    assert schedule.pieces(Horizon.of()) == ((0, 100, warmup(100)), (100, None, constant()))
+    assert schedule.piece_at(Horizon.of(), 10**9).shape == constant()
+    assert schedule.over(Horizon.of(steps=2000))(1500) == 0.5
 
 
 @pytest.mark.parametrize("schedule", [cosine(), warmup(5).then(linear())])

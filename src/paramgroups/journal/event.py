@@ -26,8 +26,8 @@ class Event:
     Attributes:
         step: The tick from which it acts.
         cause: Who decided: `"scale"`, `"set"`, `"written"`, `'plateau("head", "val_loss")'`.
-        action: `"set"`, `"scale"`, `"write"` (a factor found in the groups), `"horizon"` (another length of training)
-            or `"join"` (a group came).
+        action: `"set"`, `"scale"`, `"write"` (a factor found in the groups), `"horizon"` (another length of
+            training) or `"join"` (a group came).
         hyper: The hyperparameter; `"horizon"`, and `"group"` for a join.
         value: What is set, or the factor; for `"horizon"` and `"join"` a dict.
         old: What stood in the groups before, schedule included; None where nothing did.

@@ -9,6 +9,7 @@ import torch
 from paramgroups.planning.timing import Timing
 
 Held = Sequence[dict[str, Any]]
+Left = dict[str, list[Any]]
 
 
 class Part(NamedTuple):
@@ -90,14 +91,14 @@ class Lane:
 
     Attributes:
         key: The hyperparameter.
-        left: What was written last, for every group of the optimizer.
+        left: What was written last, by hyperparameter, for every group of the optimizer.
         places: The groups.
         bases: The value in each, schedule left out.
         slots: Which factor multiplies it.
     """
 
     key: str
-    left: list[Any]
+    left: Left
     places: list[int] = field(default_factory=list)
     bases: list[float] = field(default_factory=list)
     slots: list[int] = field(default_factory=list)
@@ -110,13 +111,14 @@ class Lane:
 
     def write(self, held: Held, factors: Sequence[float]) -> None:
         """Write the values of a tick."""
-        key, left = self.key, self.left
+        key = self.key
         values = [base * factors[slot] for base, slot in zip(self.bases, self.slots, strict=True)]
         if len(values) == len(held):
             for group, value in zip(held, values, strict=True):
                 group[key] = value
-            left[:] = values
+            self.left[key] = values
         else:
+            left = self.left[key]
             for place, value in zip(self.places, values, strict=True):
                 held[place][key] = left[place] = value
 
@@ -127,14 +129,14 @@ class Single:
 
     Attributes:
         key: The hyperparameter.
-        left: What was written last, for every group of the optimizer.
+        left: What was written last, by hyperparameter, for every group of the optimizer.
         place: The group.
         part: The value, or those of a tuple.
         cell: The group's own tensor, if it is in one.
     """
 
     key: str
-    left: list[Any]
+    left: Left
     place: int
     part: Part | tuple[Part, ...]
     cell: Cell | None
@@ -145,4 +147,4 @@ class Single:
         value = part.at(factors) if isinstance(part, Part) else tuple(one.at(factors) for one in part)
         if self.cell is not None:
             value = self.cell.write(value)
-        held[self.place][self.key] = self.left[self.place] = value
+        held[self.place][self.key] = self.left[self.key][self.place] = value

@@ -1,7 +1,6 @@
 """The scheduler: drives a plan through training, on any torch optimizer."""
 
-import weakref
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -16,6 +15,7 @@ from paramgroups.planning import Course, Explanation, Group, Plan
 from paramgroups.planning.binding import bind
 from paramgroups.run.adopting import adopted_groups, check_saved
 from paramgroups.run.clocks import Clocks
+from paramgroups.run.driving import drive, driver, hook
 from paramgroups.run.edits import settings_of, writes
 from paramgroups.run.feedback import Feedback
 from paramgroups.run.freezing import Freezing
@@ -27,9 +27,6 @@ from paramgroups.run.saving import checked_tick, read_state
 from paramgroups.run.writing import Writer
 from paramgroups.schedules import Horizon, Length
 from paramgroups.select import Selector
-
-_DRIVERS: weakref.WeakKeyDictionary[Optimizer, "weakref.ref[Scheduler]"] = weakref.WeakKeyDictionary()
-"""Which scheduler drives an optimizer: the last that was made for it."""
 
 
 class Scheduler(LRScheduler):
@@ -343,11 +340,11 @@ class Scheduler(LRScheduler):
         self._last_lr = self._writer.rates
 
     def _attach(self) -> None:
-        _DRIVERS[self.optimizer] = weakref.ref(self)
-        self.optimizer.register_step_pre_hook(_for(self, Scheduler._before_update))
-        self.optimizer.register_step_post_hook(_for(self, Scheduler._count))
-        self.optimizer.register_load_state_dict_pre_hook(_for(self, Scheduler._before_load))
-        self.optimizer.register_load_state_dict_post_hook(_for(self, Scheduler._take_back))
+        drive(self.optimizer, self)
+        self.optimizer.register_step_pre_hook(hook(self, Scheduler._before_update))
+        self.optimizer.register_step_post_hook(hook(self, Scheduler._count))
+        self.optimizer.register_load_state_dict_pre_hook(hook(self, Scheduler._before_load))
+        self.optimizer.register_load_state_dict_post_hook(hook(self, Scheduler._take_back))
 
     def _before_update(self, *_: Any) -> None:
         self._take_in()
@@ -367,29 +364,12 @@ class Scheduler(LRScheduler):
         self._write()
 
     def _check_driving(self) -> None:
-        if _driver(self.optimizer) is not self:
+        if driver(self.optimizer) is not self:
             raise PlanError(
                 "Another pg.Scheduler was made for this optimizer and drives it now: step that one. To "
                 "change rates in the course of training use scheduler.set or scheduler.scale, and join "
                 "schedules by .then()."
             )
-
-
-def _driver(optimizer: Optimizer) -> Scheduler | None:
-    known = _DRIVERS.get(optimizer)
-    return None if known is None else known()
-
-
-def _for(scheduler: Scheduler, act: Callable[..., None]) -> Callable[..., None]:
-    """A hook that acts while its scheduler lives and drives, and keeps it alive no longer."""
-    known = weakref.ref(scheduler)
-
-    def hook(optimizer: Optimizer, *given: Any) -> None:
-        living = known()
-        if living is not None and _driver(optimizer) is living:
-            act(living, *given)
-
-    return hook
 
 
 def _check_arguments(optimizer: object, plan: object) -> None:

@@ -75,7 +75,7 @@ class Writer:
 
     def write(self, held: Held, tick: float) -> None:
         """Write the values of a tick into the groups that it has taken; others may stand after them."""
-        held = held[: self.count]
+        held = self._taken(held)
         start, stop = self._span
         entered = not start <= tick < stop
         if entered:
@@ -94,13 +94,16 @@ class Writer:
 
     def overwritten(self, held: Held) -> list[Overwritten]:
         """The numbers that somebody else has written since, and that differ from what was left."""
-        held = held[: self.count]
+        held = self._taken(held)
         if self._watch.untouched(held):
             return []
         found = [one for place, group in enumerate(held) for one in self._unlike(place, group)]
         if not found:
             self.renew()  # equal values of others take the place of ours: they are not looked at again
         return found
+
+    def _taken(self, held: Held) -> Held:
+        return held if len(held) == self.count else held[: self.count]
 
     def _unlike(self, place: int, group: Mapping[str, Any]) -> Iterator[Overwritten]:
         for key in self._watch.keys:
@@ -149,8 +152,7 @@ class Writer:
 
     def _lay_out(self, key: str, rows: list[dict[str, Any]], held: Held) -> None:
         """Write one hyperparameter where it stands still, and sort where it moves."""
-        left = self._left[key]
-        lane = Lane(key, left)
+        lane = Lane(key, self._left)
         for place, row in enumerate(rows):
             if key not in row:
                 continue
@@ -158,9 +160,9 @@ class Writer:
             if isinstance(part, Part) and part.slot is not None and cell is None:
                 lane.add(place, part.value, part.slot)
             elif moves(part):
-                self._moving.append(Single(key, left, place, part, cell))
+                self._moving.append(Single(key, self._left, place, part, cell))
             else:
-                Single(key, left, place, part, cell).write(held, ())
+                Single(key, self._left, place, part, cell).write(held, ())
         if lane.places:
             self._moving.append(lane)
 
