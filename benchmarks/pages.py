@@ -21,20 +21,20 @@ def planning(kept: Kept) -> str:
     rows = table(["task", "seconds"], ([name, f"{t:.4f}"] for name, t in kept["median seconds"].items()))
     return f"""# How fast a plan is made
 
-A plan reads the names and shapes of a model, and resolves each combination of matching rules once, however
-many parameters share it. So its time grows with the tensors, not with tensors times rules.
+A plan reads the names and shapes of a model, and resolves each combination of matching rules once,
+however many parameters share it. So its time grows with the tensors, not with tensors times rules.
 
-Measured on a mixture of {c["tensors"]:,} tensors (61 layers, 256 experts, 3 matrices) on the `meta` device, with
-{c["rules"]} rules that make {c["groups"]} groups; medians of one run in which all tasks take turns, on 2 cores.
-Beside it the time that timm's layer decay takes for its one rule, and five passes of `fnmatch.filter` over the
-names.
+Measured on a mixture of {c["tensors"]:,} tensors (61 layers, 256 experts, 3 matrices) on the `meta`
+device, with {c["rules"]} rules that make {c["groups"]} groups; medians of one run in which all tasks
+take turns, on 2 cores. Beside it the time that timm's layer decay takes for its one rule, and five
+passes of `fnmatch.filter` over the names.
 
 {rows}
 
-`plan` is `pg.plan(model, recipe, steps=10_000).groups`: reading the model, all rules, every group. It takes
-{r["plan / timm"]:.1f} times as long as timm's one rule, and {r["plan / list(named_parameters())"]:.1f} times as
-long as listing the parameters. Ten times the tensors take {slower:.1f} times as long. `plan.explain(name)` looks
-one name up, and resolves nothing anew.
+`plan` is `pg.plan(model, recipe, steps=10_000).groups`: reading the model, all rules, every group. It
+takes {r["plan / timm"]:.1f} times as long as timm's one rule, and
+{r["plan / list(named_parameters())"]:.1f} times as long as listing the parameters. Ten times the tensors
+take {slower:.1f} times as long. `plan.explain(name)` looks one name up, and resolves nothing anew.
 """
 
 
@@ -54,16 +54,16 @@ def scheduling(kept: Kept) -> str:
     return f"""# How fast rates are written
 
 `scheduler.step()` of `pg.Scheduler` beside torch's `LambdaLR` with a lambda for each group, on
-`torch.optim.AdamW` and `torch.optim.SGD` of one tiny tensor a group; both write the same rates. In microseconds,
-medians of one run in which all take turns, on one thread; {c["groups"]:,} groups, and {c["usual groups"]} as a
-usual plan has.
+`torch.optim.AdamW` and `torch.optim.SGD` of one tiny tensor a group; both write the same rates. In
+microseconds, medians of one run in which all take turns, on one thread; {c["groups"]:,} groups, and
+{c["usual groups"]} as a usual plan has.
 
 {micro}
 
 {quotients}
 
-Reading and writing one key of each group is the least that any scheduler does. `step(tick)` jumps to and fro
-across the edges of windows. Over {c["steps"]:,} steps: {curves}.
+Reading and writing one key of each group is the least that any scheduler does. `step(tick)` jumps to and
+fro across the edges of windows. Over {c["steps"]:,} steps: {curves}.
 """
 
 

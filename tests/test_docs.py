@@ -94,7 +94,7 @@ def test_every_example_of_a_docstring_runs(module: str) -> None:
 
 
 def test_public_functions_have_an_example() -> None:
-    public = [pg.index, pg.plan, pg.Plan, pg.rule, pg.Recipe, pg.build, pg.Scheduler, pg.load_recipe]
+    public = [pg.index, pg.plan, pg.Plan, pg.rule, pg.Recipe, pg.build, pg.Scheduler, pg.load_recipe, pg.plot]
     parts = [
         getattr(pg.recipes, name) for name in ("backbone_head", "by_magnitude", "by_type", "layer_decay")
     ]

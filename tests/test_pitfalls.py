@@ -11,57 +11,12 @@ from torch.optim import lr_scheduler as torchs
 
 import paramgroups as pg
 from paramgroups.errors import NoMatchError, PlanError, RuleError
-from paramgroups.schedules import cosine, exponential, function, linear
-
-
-class Net(nn.Module):
-    """`body`, `norm` (of batches) and `head`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = nn.Linear(3, 4)
-        self.norm = nn.BatchNorm1d(4)
-        self.head = nn.Linear(4, 2)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.norm(self.body(x)))  # type: ignore[no-any-return]  # torch's modules are untyped
+from tests.pitfall_models import Net, backward, net, planned, train
 
 
 @pytest.fixture
 def model() -> Net:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return Net()
-
-
-def backward(model: nn.Module) -> None:
-    model(torch.arange(12.0).reshape(4, 3)).square().mean().backward()
-
-
-def train(
-    model: nn.Module, optimizer: torch.optim.Optimizer, scheduler: torchs.LRScheduler, steps: int
-) -> None:
-    for _ in range(steps):
-        optimizer.zero_grad()
-        backward(model.train())
-        optimizer.step()
-        scheduler.step()
-
-
-def rates(optimizer: torch.optim.Optimizer) -> list[Any]:
-    return [group["lr"] for group in optimizer.param_groups]
-
-
-def two_rates(model: Net, momentum: float = 0.0) -> SGD:
-    return SGD(
-        [{"params": model.body.parameters(), "lr": 1e-6}, {"params": model.head.parameters(), "lr": 1e-3}],
-        momentum=momentum,
-    )
-
-
-def planned(model: nn.Module, *rules: pg.Rule, steps: int = 10, **said: Any) -> pg.Plan:
-    settings: dict[str, Any] = {"optimizer": "sgd", "lr": 0.1} | said
-    return pg.plan(model, pg.Recipe(rules=rules, **settings), steps=steps)
+    return net()
 
 
 @pytest.mark.parametrize("key", ["lr_mult", "lr_mul", "weigth_decay"])
@@ -75,55 +30,6 @@ def test_01_a_key_that_nobody_reads(model: Net, key: str) -> None:
     plan = planned(model, pg.rule("head", lr_scale=0.5))
     assert plan["head.weight"].lr == 0.05
     assert all("lr_scale" not in group for group in plan.param_groups())
-
-
-def test_02_a_scalar_of_the_schedule_flattens_the_groups(model: Net) -> None:
-    plain = two_rates(model, momentum=0.9)
-    torchs.OneCycleLR(plain, max_lr=1e-3, total_steps=10)
-    assert rates(plain)[0] == rates(plain)[1]
-    plain = two_rates(model)
-    train(model, plain, torchs.CosineAnnealingLR(plain, T_max=10, eta_min=1e-5), 10)
-    assert rates(plain)[0] == pytest.approx(1e-5)  # ten times the rate that was asked for
-
-    plan = planned(model, pg.rule("head", lr_scale=1000), lr=1e-6, schedule=cosine(end=0.01))
-    optimizer, scheduler = pg.build(plan)
-    for _ in range(10):
-        low, high = rates(optimizer)
-        assert high == pytest.approx(1000 * low, rel=1e-15)
-        assert low <= 1e-6
-        train(model, optimizer, scheduler, 1)
-    assert rates(optimizer)[0] == pytest.approx(1e-8)
-
-
-def test_04_the_order_of_a_resume_changes_the_rate(model: Net) -> None:
-    def plain() -> tuple[SGD, torchs.LinearLR]:
-        optimizer = SGD(model.parameters(), lr=0.01)
-        return optimizer, torchs.LinearLR(optimizer, start_factor=0.1, total_iters=10)
-
-    optimizer, scheduler = plain()
-    train(model, optimizer, scheduler, 10)
-    saved = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
-    later = SGD(model.parameters(), lr=0.01)
-    later.load_state_dict(saved[0])
-    torchs.LinearLR(later, start_factor=0.1, total_iters=10).load_state_dict(saved[1])
-    assert rates(optimizer) == [pytest.approx(0.01)]
-    assert rates(later) == [pytest.approx(0.001)]
-
-    plan = planned(model, schedule=linear(start=0.1, end=1.0))
-    made, clock = pg.build(plan)
-    train(model, made, clock, 7)
-    state = copy.deepcopy((made.state_dict(), clock.state_dict()))
-    for first in (0, 1):
-        other = SGD(plan.param_groups())
-        if first == 0:
-            other.load_state_dict(state[0])
-        again = pg.Scheduler(other, plan)
-        again.load_state_dict(state[1])
-        if first == 1:
-            other.load_state_dict(state[0])
-        assert rates(other) == rates(made) == [pytest.approx(0.073)]
-        train(model, other, again, 1)
-        assert rates(other) == [plan.at(8)["head.bias"].lr]
 
 
 def test_06_a_part_of_the_model_is_in_no_group(model: Net) -> None:
@@ -244,58 +150,6 @@ def test_12_unfrozen_and_never_trained(model: Net) -> None:
     assert not torch.equal(model.body.weight, before)
 
 
-def test_14_an_edit_is_undone_or_kept_as_the_scheduler_likes(model: Net) -> None:
-    after = []
-    for make in (lambda o: torchs.LambdaLR(o, lambda t: 0.5**t), lambda o: torchs.ExponentialLR(o, 0.5)):
-        plain = SGD(model.parameters(), lr=0.8)
-        scheduler: torchs.LRScheduler = make(plain)
-        plain.param_groups[0]["lr"] *= 0.1
-        plain.step()
-        scheduler.step()
-        after += rates(plain)
-    assert after == [pytest.approx(0.4), pytest.approx(0.04)]  # one formula, two meanings
-
-    for schedule in (function("half", lambda u: 0.5 ** (10 * u)), exponential(0.5, every=1)):
-        optimizer, clock = pg.build(planned(model, lr=0.8, schedule=schedule))
-        clock.scale("**", 0.1)
-        train(model, optimizer, clock, 1)
-        assert rates(optimizer) == [pytest.approx(0.04)]
-        clock.set("**", lr=0.4)
-        train(model, optimizer, clock, 1)
-        assert rates(optimizer) == [pytest.approx(0.1)]
-
-
-def test_15_a_factor_of_the_present_rate_compounds(model: Net) -> None:
-    plain = SGD(model.parameters(), lr=1.0)
-    for epoch in range(10):
-        plain.param_groups[0]["lr"] *= 0.9**epoch
-    assert rates(plain) == [pytest.approx(0.9**45)]
-
-    optimizer, scheduler = pg.build(planned(model, lr=1.0, schedule=exponential(0.9, every=1)))
-    seen = []
-    for _ in range(10):
-        seen += rates(optimizer)
-        train(model, optimizer, scheduler, 1)
-    assert seen == [pytest.approx(0.9**epoch) for epoch in range(10)]
-
-
-def test_17_groups_that_share_one_tensor_of_the_rate(model: Net) -> None:
-    plain = SGD(
-        [{"params": model.body.parameters()}, {"params": model.head.parameters()}], lr=torch.tensor(1.0)
-    )
-    torchs.LambdaLR(plain, [lambda _: 1.0, lambda _: 0.1])
-    assert [float(rate) for rate in rates(plain)] == [pytest.approx(0.1)] * 2
-
-    plan = planned(model, pg.rule("head", lr_scale=0.1), lr=1.0)
-    shared = torch.tensor(1.0)
-    optimizer = SGD([group | {"lr": shared} for group in plan.param_groups()])
-    scheduler = pg.Scheduler(optimizer, plan)
-    train(model, optimizer, scheduler, 3)
-    assert [float(rate) for rate in rates(optimizer)] == [1.0, pytest.approx(0.1)]
-    with pytest.raises(RuleError, match="is a tensor"):
-        pg.Recipe(optimizer="sgd", lr=shared)  # type: ignore[arg-type]  # the mistake
-
-
 def test_18_a_tied_weight_has_one_name() -> None:
     model = nn.ModuleDict({"embed": nn.Embedding(5, 3), "lm_head": nn.Linear(3, 5, bias=False)})
     model["lm_head"].weight = model["embed"].weight
@@ -373,15 +227,6 @@ def test_23_hundreds_of_groups_for_few_settings() -> None:
 
     optimizer, _ = pg.build(planned(model, pg.rule(":bias", lr_scale=2)))
     assert [(group["lr"], len(group["params"])) for group in optimizer.param_groups] == [(0.1, 50), (0.2, 50)]
-
-
-def test_24_which_group_is_which(model: Net) -> None:
-    assert all("name" not in group for group in two_rates(model).param_groups)
-
-    optimizer, scheduler = pg.build(planned(model, pg.rule("head", lr_scale=10)))
-    told = dict(zip([g["name"] for g in optimizer.param_groups], scheduler.get_last_lr(), strict=True))
-    assert told == {"default": 0.1, "head": 1.0}
-    assert optimizer.param_groups[1]["param_names"] == ["head.weight", "head.bias"]
 
 
 def test_25_names_within_wrappers() -> None:

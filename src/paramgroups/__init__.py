@@ -24,6 +24,7 @@ _HOMES = {
     "load_recipe": "planning",
     "per_parameter": "rules",
     "plan": "planning",
+    "plot": "reporting",
     "rule": "rules",
 }
 _PARTS = ("control", "recipes", "schedules", "select")

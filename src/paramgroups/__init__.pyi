@@ -13,6 +13,7 @@ from paramgroups.journal import Journal as Journal
 from paramgroups.planning import Plan as Plan
 from paramgroups.planning import load_recipe as load_recipe
 from paramgroups.planning import plan as plan
+from paramgroups.reporting import plot as plot
 from paramgroups.rules import Recipe as Recipe
 from paramgroups.rules import Rule as Rule
 from paramgroups.rules import per_parameter as per_parameter

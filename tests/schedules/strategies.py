@@ -103,7 +103,7 @@ def chains(draw: st.DrawFn) -> Schedule:
 
 def shares(lengths: Lengths) -> st.SearchStrategy[Schedule]:
     """Schedules that fit any horizon."""
-    return shapes(st.just("30%") | lengths).map(lambda shape: shape)
+    return shapes(st.just("30%") | lengths)
 
 
 @st.composite

@@ -31,7 +31,7 @@ def test_the_opposite_cycle_starts_high() -> None:
 @pytest.mark.parametrize("factor", ["cycle_factor", "tick_factor"])
 def test_a_growing_fall_is_refused(factor: str) -> None:
     with pytest.raises(ScheduleError, match=f"peak=0.5, {factor}=2.0.* falls .* until it is negative"):
-        cyclic(start=1, up=5, peak=0.5, **{factor: 2})  # type: ignore[arg-type]  # by name
+        cyclic(start=1, up=5, peak=0.5, **{factor: 2})
 
 
 def test_a_cycle_that_grows_past_all_numbers_is_refused_where_it_does() -> None:
@@ -44,7 +44,7 @@ def test_a_cycle_that_grows_past_all_numbers_is_refused_where_it_does() -> None:
 def test_ways_of_nothing_are_refused() -> None:
     with pytest.raises(ScheduleError, match="cyclic: down=0 is 0"):
         cyclic(start=0, up=3, down=0)
-    with pytest.raises(ScheduleError, match="cyclic: up='1%' is less than a tick of 10 steps. Write up=1"):
+    with pytest.raises(ScheduleError, match=r"cyclic: up='1%' is less than a tick of 10 steps. Write up=1"):
         cyclic(start=0, up="1%").over(Horizon.of(steps=10))
 
 
@@ -52,3 +52,4 @@ def test_feet_and_tops_are_turns_where_the_end_is_known() -> None:
     shape = cyclic(start=0, up=10, down=30)
     assert set(shape.turns(Horizon.of(steps=50), 50) or ()) == {0, 10, 40, 50, 80}
     assert shape.turns(Horizon.of(), None) is None
+    assert cyclic(start=0, up=1).turns(Horizon.of(steps=50), 50) == range(51)

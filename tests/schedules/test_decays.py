@@ -21,7 +21,7 @@ def test_a_period_below_a_tick_is_refused() -> None:
 
 def test_a_timescale_below_a_tick_is_refused() -> None:
     with pytest.raises(
-        ScheduleError, match="timescale='1%' is less than a tick of 10 steps. Write timescale=1"
+        ScheduleError, match=r"timescale='1%' is less than a tick of 10 steps. Write timescale=1"
     ):
         inverse_sqrt("1%").over(Horizon.of(steps=10))
     with pytest.raises(ScheduleError, match="inverse_sqrt: timescale=0 is 0"):

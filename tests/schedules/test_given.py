@@ -119,7 +119,7 @@ def test_a_function_of_the_tick_that_raises_is_named_with_the_tick() -> None:
 
 def test_a_function_is_of_progress_or_of_the_tick() -> None:
     with pytest.raises(
-        ScheduleError, match='function: of=\'steps\' is not known. Write one of "progress", "tick"'
+        ScheduleError, match=r'function: of=\'steps\' is not known. Write one of "progress", "tick"'
     ):
         function("mine", square, of="steps")  # type: ignore[arg-type]  # a user's mistake
     assert repr(function("a", square, of="tick")) == "function('a', square, of='tick')"
@@ -205,7 +205,7 @@ def test_a_function_without_an_end_has_no_table() -> None:
     with pytest.raises(ScheduleError, match=r"function needs to know how long it takes.*Give steps="):
         tabulate(function("square", square), Horizon.of())
     for schedule in (function("mine", square, of="tick"), multiplicative("mine", square)):
-        with pytest.raises(ScheduleError, match=rf"{schedule.word} needs to know how long it takes"):
+        with pytest.raises(ScheduleError, match=rf'{schedule.word} "mine" has no table.*Give steps='):
             tabulate(schedule, Horizon.of())
 
 
@@ -214,3 +214,10 @@ def test_a_function_agrees_with_the_shape_that_it_writes_out(start: float, end: 
     ours = linear(start=start, end=end).over(HUNDRED)
     same = function("line", lambda u: start * (1 - u) + end * u).over(HUNDRED)
     assert [ours(t) for t in range(101)] == [same(t) for t in range(101)]
+
+
+def test_parts_that_have_not_begun_stay_in_the_table_of_a_stream() -> None:
+    decay = constant().then(linear(length=10))
+    first = function("down", lambda t: 1 - t / 4, of="tick", length=2)
+    saved = tabulate(first.then(decay), Horizon.of())
+    assert saved == table([1.0, 0.75, 0.5], label="down", length=2).then(decay)

@@ -114,9 +114,11 @@ def test_one_cycle_over_a_few_ticks() -> None:
 
 
 def test_one_cycle_does_not_hold() -> None:
-    with pytest.raises(ScheduleError, match='between=\'hold\' is not known. Write one of "cosine", "linear"'):
+    with pytest.raises(
+        ScheduleError, match=r'between=\'hold\' is not known. Write one of "cosine", "linear"'
+    ):
         one_cycle(between="hold")  # type: ignore[arg-type]  # a user's mistake
-    with pytest.raises(ScheduleError, match="symmetric=1 is a int. Write True or False"):
+    with pytest.raises(ScheduleError, match=r"symmetric=1 is a int. Write True or False"):
         one_cycle(symmetric=1)  # type: ignore[arg-type]  # a user's mistake
 
 

@@ -18,7 +18,7 @@ def test_a_share_is_of_the_part_and_all_else_as_anywhere() -> None:
 
 def test_what_is_past_the_end_or_needs_one_is_refused() -> None:
     with pytest.raises(
-        ScheduleError, match="x: at='4 epochs' is past the end of its 30 steps. Write an earlier"
+        ScheduleError, match=r"x: at='4 epochs' is past the end of its 30 steps. Write an earlier"
     ):
         place("x", "at", "4 epochs", HUNDRED, 30)
     with pytest.raises(ScheduleError, match="x: at='50%' is a share of a training without a known end"):

@@ -150,6 +150,12 @@ def test_turns_are_beginnings_and_those_within() -> None:
     assert cosine().repeat(every=30).turns(Horizon.of(), None) is None
 
 
+def test_more_repetitions_than_ticks_cost_no_more() -> None:
+    shape = linear().repeat(times=2**53)
+    assert values(shape, 0, 50, 100) == [1.0, 1.0, 0.0]
+    assert shape.turns(HUNDRED, 100) == range(101)
+
+
 def test_a_repeat_reads_as_it_was_written() -> None:
     assert repr(cosine(end=0.1).repeat(every="1 epoch", stretch=2)) == (
         "repeat(cosine(end=0.1), every='1 epoch', stretch=2)"

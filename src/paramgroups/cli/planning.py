@@ -10,8 +10,7 @@ from paramgroups.cli.data import as_json, explanation_data, plan_data
 from paramgroups.cli.models import load_model
 from paramgroups.cli.outcome import write
 from paramgroups.indexing import index
-from paramgroups.planning import Plan, plan
-from paramgroups.planning import load_recipe
+from paramgroups.planning import Plan, load_recipe, plan
 from paramgroups.reporting import plot
 from paramgroups.reporting.terminal import explanation_view, plan_text, plan_view
 

@@ -167,6 +167,22 @@ def past_the_end(subject: Subject) -> Iterator[Finding]:
         yield Finding("PG010", "warning", message, fix, names)
 
 
+def never_begun(subject: Subject) -> Iterator[Finding]:
+    """Parts of a schedule that wait for an end of training which nobody has told."""
+    if subject.resolution.profiler.horizon.ticks is not None:
+        return
+    waiting: dict[str, list[str]] = {}
+    for group in subject.groups:
+        for _, timing in (piece for course in group.courses.values() for piece in course.timings):
+            if timing is not None and (parts := timing.waiting):
+                told = f"{listing(map(repr, parts))} of {timing.schedule!r}"
+                waiting.setdefault(told, []).extend(group.names)
+    for told, names in waiting.items():
+        message = f"Training has no known end, so {told} will not begin until it is told."
+        fix = "Plan with steps= or epochs=, or tell the end in time: scheduler.extend(steps=…)."
+        yield Finding("PG011", "advice", message, fix, tuple(names))
+
+
 CHECKS: tuple[Check, ...] = (
     everything_frozen,
     no_schedule,
@@ -178,4 +194,5 @@ CHECKS: tuple[Check, ...] = (
     idle,
     only_frozen,
     past_the_end,
+    never_begun,
 )

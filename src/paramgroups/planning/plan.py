@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from paramgroups.errors import Finding, PlanError
+from paramgroups.errors import Finding, PlanError, listing
 from paramgroups.indexing import Index, Row
 from paramgroups.indexing.pause import collector_paused
 from paramgroups.journal import Event
@@ -282,7 +282,13 @@ class Plan:
 
     def __str__(self) -> str:
         idle = [told(match) for match in idle_rules(self._resolution)]
-        return "\n".join([self.title, text(self.table(), self.groups, self.frozen), *idle])
+        return "\n".join([self.title, text(self.table(), self.groups, self.frozen), *self.feedback, *idle])
+
+    @property
+    def feedback(self) -> list[str]:
+        """The controllers of the recipe in a line; none where it has none."""
+        titles = [controller.title for controller in self.given.controllers]
+        return [f"Controllers: {listing(titles)}."] if titles else []
 
     @property
     def title(self) -> str:

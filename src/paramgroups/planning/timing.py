@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from paramgroups.schedules import Factor, Horizon, Schedule, around
+from paramgroups.schedules import Factor, Horizon, Schedule, Shape
+from paramgroups.schedules.schedule import around
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class Timing:
     def rest(self) -> Horizon:
         """How long its clock runs: percentages are of this."""
         return self.horizon.rest(self.began)
+
+    @property
+    def waiting(self) -> tuple[Shape, ...]:
+        """Its parts that do not begin, since they come after one that runs on without a known end."""
+        return self.schedule.shapes[len(self.schedule.pieces(self.rest)) :]
 
     @cached_property
     def factor(self) -> Factor:

@@ -27,7 +27,7 @@ def plan_text(plan: Plan, findings: Sequence[Finding], step: int | None = None) 
         step: The step whose values are shown; without one those of each clock's start, schedule left out.
     """
     cells, notes = without_shared(plan.table(step))
-    told = [title(plan, step), aligned(cells), *notes, *never_trained(plan.frozen)]
+    told = [title(plan, step), aligned(cells), *notes, *never_trained(plan.frozen), *plan.feedback]
     return "\n".join([*told, *(f"\n{finding}" for finding in findings)])
 
 
@@ -36,7 +36,7 @@ def plan_view(plan: Plan, findings: Sequence[Finding], step: int | None, width: 
     cells, notes = without_shared(plan.table(step))
     heading = Text(title(plan, step), style="bold")
     body = _table(cells) if _least_width(cells) <= width else _blocks(cells)
-    quiet = [Text(note, style="dim") for note in [*notes, *never_trained(plan.frozen)]]
+    quiet = [Text(note, style="dim") for note in [*notes, *never_trained(plan.frozen), *plan.feedback]]
     return Lines(heading, body, *quiet, *(part for finding in findings for part in ("", _finding(finding))))
 
 

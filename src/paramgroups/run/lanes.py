@@ -141,10 +141,16 @@ class Single:
     part: Part | tuple[Part, ...]
     cell: Cell | None
 
+    def value(self, factors: Sequence[float]) -> Any:
+        """The value at a tick with these factors."""
+        part = self.part
+        return part.at(factors) if isinstance(part, Part) else tuple(one.at(factors) for one in part)
+
+    def put(self, held: Held, value: Any) -> None:
+        """Write a value."""
+        found = value if self.cell is None else self.cell.write(value)
+        held[self.place][self.key] = self.left[self.key][self.place] = found
+
     def write(self, held: Held, factors: Sequence[float]) -> None:
         """Write the value of a tick."""
-        part = self.part
-        value = part.at(factors) if isinstance(part, Part) else tuple(one.at(factors) for one in part)
-        if self.cell is not None:
-            value = self.cell.write(value)
-        held[self.place][self.key] = self.left[self.key][self.place] = value
+        self.put(held, self.value(factors))

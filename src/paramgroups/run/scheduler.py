@@ -296,8 +296,7 @@ class Scheduler(LRScheduler):
         if found:
             self._writes_found += 1
             check_alone(self.optimizer, Scheduler, found, self._writes_found)
-            self._ledger.hear(writes(found, self._groups, self.last_epoch))
-            self._follow()
+            self._hear(writes(found, self._groups, self.last_epoch))
 
     def _take_in(self) -> None:
         """Groups that were added to the optimizer follow the recipe's schedules from now on."""

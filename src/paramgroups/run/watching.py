@@ -1,13 +1,41 @@
 """Whether anybody else has written what we wrote: asked at every tick, so it must cost next to nothing."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from itertools import zip_longest
+from operator import is_not, itemgetter
+from typing import Any, NamedTuple
 
 from paramgroups.optim import is_number
-from paramgroups.run.lanes import Cell, Held
+from paramgroups.run.lanes import Cell, Held, Left
 
-AT_ONCE = 4
-"""So many hyperparameters are looked at in one walk over the groups: the walk costs more than the look."""
+AT_ONCE = 3
+
+
+class Walk(NamedTuple):
+    """A walk over the groups, which costs more than a look into one of them: so it looks at several things.
+
+    Attributes:
+        own: A hyperparameter of which each group was left an object of its own.
+        shared: Three of which all groups were left one and the same object, or none.
+    """
+
+    own: str
+    shared: Sequence[tuple[str, Any]]
+
+    def untouched(self, held: Held, left: Left) -> bool:
+        """Whether the very objects that were left are there."""
+        if not self.shared:
+            return not any(map(is_not, map(itemgetter(self.own), held), left[self.own]))
+        own, ((a, at_a), (b, at_b), (c, at_c)) = self
+        for group, at_own in zip(held, left[own], strict=True):
+            if (
+                group[own] is not at_own
+                or group[a] is not at_a
+                or group[b] is not at_b
+                or group[c] is not at_c
+            ):
+                return False
+        return True
 
 
 class Watch:
@@ -15,34 +43,39 @@ class Watch:
 
     Args:
         left: What was left, by hyperparameter, for every group.
+        moving: The hyperparameters of which other objects are left at every tick.
         cells: The tensors among them.
 
     Attributes:
         keys: The hyperparameters that are numbers in all groups. Switches are not looked at.
     """
 
-    def __init__(self, left: dict[str, list[Any]], cells: Sequence[Cell]) -> None:
+    def __init__(self, left: Left, moving: Collection[str], cells: Sequence[Cell]) -> None:
         self.keys = [key for key, values in left.items() if all(map(_is_number, values))]
-        fours = [self.keys[start : start + AT_ONCE] for start in range(0, len(self.keys), AT_ONCE)]
-        self._fours = [[*four, *[four[-1]] * (AT_ONCE - len(four))] for four in fours]
         self._left = left
         self._cells = cells
+        still = [key for key in self.keys if key not in moving and _is_one(left[key])]
+        own = [key for key in self.keys if key not in still]
+        self._walks = list(_walks(own, [(key, left[key][0]) for key in still]))
 
     def untouched(self, held: Held) -> bool:
         """Whether all is as it was left; equal values of others count as touched."""
         try:
-            numbers = all(_same(held, four, [self._left[key] for key in four]) for four in self._fours)
+            numbers = all(walk.untouched(held, self._left) for walk in self._walks)
         except KeyError:
             return False
         return numbers and all(cell.untouched for cell in self._cells)
 
 
-def _same(held: Held, keys: Sequence[str], left: Sequence[Sequence[Any]]) -> bool:
-    a, b, c, d = keys
-    for group, at_a, at_b, at_c, at_d in zip(held, *left, strict=True):
-        if group[a] is not at_a or group[b] is not at_b or group[c] is not at_c or group[d] is not at_d:
-            return False
-    return True
+def _walks(own: Sequence[str], shared: Sequence[tuple[str, Any]]) -> Iterator[Walk]:
+    starts = range(0, len(shared), AT_ONCE)
+    threes = [[*shared[start : start + AT_ONCE], *[shared[-1]] * AT_ONCE][:AT_ONCE] for start in starts]
+    for key, three in zip_longest(own, threes, fillvalue=()):
+        yield Walk(key or three[0][0], three)
+
+
+def _is_one(values: Sequence[Any]) -> bool:
+    return all(value is values[0] for value in values)
 
 
 def _is_number(value: Any) -> bool:

@@ -128,7 +128,7 @@ class Writer:
 
     def _look(self) -> None:
         cells = [cell for cells in self._cells for key, cell in cells.items() if key in self._left]
-        self._watch = Watch(self._left, cells)
+        self._watch = Watch(self._left, {lane.key for lane in self._moving}, cells)
         self._in_tensors = any("lr" in cells for cells in self._cells)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -153,16 +153,20 @@ class Writer:
     def _lay_out(self, key: str, rows: list[dict[str, Any]], held: Held) -> None:
         """Write one hyperparameter where it stands still, and sort where it moves."""
         lane = Lane(key, self._left)
+        alike: dict[Any, Any] = {}  # groups share one tuple, so that a glance at it tells that it is ours
         for place, row in enumerate(rows):
             if key not in row:
                 continue
             part, cell = row[key], self._cells[place].get(key)
             if isinstance(part, Part) and part.slot is not None and cell is None:
                 lane.add(place, part.value, part.slot)
-            elif moves(part):
-                self._moving.append(Single(key, self._left, place, part, cell))
             else:
-                Single(key, self._left, place, part, cell).write(held, ())
+                single = Single(key, self._left, place, part, cell)
+                if moves(part):
+                    self._moving.append(single)
+                else:
+                    value = single.value(())
+                    single.put(held, alike.setdefault(value, value) if isinstance(value, tuple) else value)
         if lane.places:
             self._moving.append(lane)
 

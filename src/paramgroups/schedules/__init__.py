@@ -20,7 +20,7 @@ from paramgroups.schedules.knots import one_cycle, piecewise, triangular
 from paramgroups.schedules.lengths import Length
 from paramgroups.schedules.ready import slanted_triangular, warm_restarts, warmup_stable_decay
 from paramgroups.schedules.repeating import repeat
-from paramgroups.schedules.schedule import Chain, Factor, Piece, Schedule, Shape, around
+from paramgroups.schedules.schedule import Chain, Factor, Piece, Schedule, Shape
 from paramgroups.schedules.shapes import constant, cosine, linear, one_minus_sqrt, polynomial, warmup
 
 __all__ = [
@@ -31,7 +31,6 @@ __all__ = [
     "Piece",
     "Schedule",
     "Shape",
-    "around",
     "clamp",
     "constant",
     "cosine",

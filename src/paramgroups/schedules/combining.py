@@ -66,25 +66,23 @@ class product(Combination):
         ScheduleError: There is none, or one is no schedule.
 
     Example:
+        >>> from paramgroups.schedules import constant, linear
         >>> at = (linear() * constant(0.5)).over(Horizon.of(steps=10))
         >>> at(0), at(5)
         (0.5, 0.25)
     """
+
+    checks: ClassVar[Checks] = {**CHECKS, "schedules": lambda _, schedules: schedules}
 
     schedules: tuple[Schedule, ...]
 
     def __init__(self, *schedules: Schedule, length: Length | None = None) -> None:
         if not schedules:
             raise ScheduleError("A product has no schedules. Write at least one: product(cosine()).")
-        opened: list[Schedule] = []
-        for one in schedules:
-            flat = isinstance(one, product) and one.length is None
-            opened.extend(one.schedules if isinstance(one, product) and flat else [a_schedule("", one)])
-        object.__setattr__(self, "schedules", tuple(opened))
+        opened = tuple(factor for one in schedules for factor in _opened(one))
+        object.__setattr__(self, "schedules", opened)
         object.__setattr__(self, "length", length)
         self.__post_init__()
-
-    checks: ClassVar[Checks] = {**CHECKS, "schedules": lambda _, schedules: schedules}
 
     @property
     def held(self) -> tuple[Schedule, ...]:
@@ -124,6 +122,12 @@ class product(Combination):
         return cls(*settings.pop("schedules"), **settings)
 
 
+def _opened(one: Schedule) -> tuple[Schedule, ...]:
+    if isinstance(one, product) and one.length is None:
+        return one.schedules
+    return (a_schedule("", one),)
+
+
 def _with_contested(marks: list[int], factors: list[Factor]) -> Iterator[int]:
     """The marks, and every tick between two where factors go opposite ways."""
     yield from marks
@@ -147,6 +151,7 @@ class clamp(Combination):
         ScheduleError: A setting is out of its range, or `low` is above `high`.
 
     Example:
+        >>> from paramgroups.schedules import linear
         >>> at = clamp(linear(), low=0.25, high=0.5).over(Horizon.of(steps=100))
         >>> at(0), at(60), at(90)
         (0.5, 0.4, 0.25)
@@ -201,6 +206,7 @@ class window(Combination):
         ScheduleError: A setting is out of its range, or `start` is after `until`, or one past the end.
 
     Example:
+        >>> from paramgroups.schedules import linear
         >>> at = window(linear(), start=20, until=40).over(Horizon.of(steps=100))
         >>> at(19), at(20), at(30), at(40)
         (1.0, 1.0, 0.5, 1.0)
@@ -249,4 +255,4 @@ class window(Combination):
         return nearest_tick(place(self.word, setting, value, horizon, ticks))
 
 
-COMBINED |= {found.__name__: found for found in (product, clamp, window)}
+COMBINED.update(product=product, clamp=clamp, window=window)

@@ -80,4 +80,6 @@ class cyclic(Shape):
         up, down = self._ways(horizon)
         delay = 0.0 if self.tick_factor == 1 else -1 / math.log(self.tick_factor)
         feet = range(0, ticks + 1, up + down)
+        if 4 * len(feet) > ticks:
+            return range(ticks + 1)
         return [tick for foot in feet for tick in (foot, foot + up, foot + delay, foot + up + down + delay)]

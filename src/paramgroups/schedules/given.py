@@ -157,7 +157,9 @@ def tabulate(schedule: Schedule, horizon: Horizon) -> Schedule:
         >>> tabulate(function("down", lambda u: 1 - u), Horizon.of(steps=4))
         table((1.0, 0.75, 0.5, 0.25, 0.0), label='down')
     """
-    return chained(_without_function(piece, horizon) for piece in schedule.pieces(horizon))
+    pieces = schedule.pieces(horizon)
+    unbegun = schedule.shapes[len(pieces) :]
+    return chained([*(_without_function(piece, horizon) for piece in pieces), *unbegun])
 
 
 def _without_function(piece: Piece, horizon: Horizon) -> Shape:
@@ -165,5 +167,10 @@ def _without_function(piece: Piece, horizon: Horizon) -> Shape:
     if not shape.opaque:
         return shape
     at = shape.spanning(horizon, piece.ticks)
-    values = tuple(at(t) for t in range(known(shape, horizon, piece.ticks) + 1))
+    if piece.ticks is None:
+        raise ScheduleError(
+            f'{shape.word} "{shape.title}" has no table, since training has {horizon}.'
+            f" Give steps=, or {shape.word}(length=…)."
+        )
+    values = tuple(at(t) for t in range(piece.ticks + 1))
     return table(values, label=shape.title, length=shape.length)

@@ -41,6 +41,7 @@ class repeat(Combination):
         ScheduleError: A setting is out of its range; both or none of `every` and `times` are given.
 
     Example:
+        >>> from paramgroups.schedules import linear
         >>> at = repeat(linear(), every=10, factor=0.5).over(Horizon.of())
         >>> [at(t) for t in (0, 5, 10, 15, 20)]
         [1.0, 0.5, 0.5, 0.25, 0.25]
@@ -74,22 +75,23 @@ class repeat(Combination):
         if self.stretch > 1:
             return _growing([over[size] for size in rounds.sizes], rounds.begins, self.factor)
         end = math.inf if ticks is None else ticks
-        last = math.inf if ticks is None else len(rounds.begins) - 1
-        once = over[rounds.sizes[0]]
-        if rounds.pace == 1:
-            return _even(once, rounds.sizes[0], self.factor, _Last(end, last))
-        return _shared(once, rounds, self.factor, _Last(end, last))
+        last = _Last(end, math.inf if ticks is None else len(rounds.begins) - 1)
+        size = rounds.sizes[0]
+        if rounds.parts == 1:
+            return _even(over[size], size, self.factor, last)
+        return _shared(over[size], size, rounds.parts, self.factor, last)
 
     def turns(self, horizon: Horizon, ticks: int | None) -> Turns | None:
         """Where a repetition begins, and its own turns; those of many short ones are all ticks."""
         if ticks is None:
             return None
-        begins, sizes, pace = self._rounds(horizon, ticks)
+        begins, sizes, parts = self._rounds(horizon, ticks)
         inner = {size: self.schedule.turns_over(replace(horizon, ticks=size)) or () for size in set(sizes)}
         if len(begins) * (1 + max(map(len, inner.values()))) > ticks:
             return range(ticks + 1)
+        pace = 1 if parts == 1 else ticks / (parts * sizes[0])
         placed = zip(begins, islice(cycle(sizes), len(begins)), strict=True)
-        return [*begins, *(begin + turn * pace for begin, size in placed for turn in inner[size])]
+        return [begin / parts + turn * pace for begin, size in placed for turn in (0, *inner[size])]
 
     def _rounds(self, horizon: Horizon, ticks: int | None) -> "_Rounds":
         if self.times is not None:
@@ -106,14 +108,14 @@ class repeat(Combination):
 
 
 class _Rounds(NamedTuple):
-    """Where repetitions begin, what their horizons are, and how many ticks one of a horizon takes.
+    """Where repetitions begin, counted in parts of a tick, what their horizons are, and the parts of a tick.
 
     The horizons are listed once where all are the same.
     """
 
-    begins: Sequence[float]
+    begins: Sequence[int]
     sizes: Sequence[int]
-    pace: float
+    parts: int
 
 
 class _Last(NamedTuple):
@@ -124,10 +126,11 @@ class _Last(NamedTuple):
 
 
 def _equal_rounds(ticks: int, times: int) -> _Rounds:
-    size = max(nearest_tick(Fraction(ticks, times)), 1) if ticks else 0
-    if size * times == ticks:
-        return _Rounds([k * size for k in range(times)], [size], 1)
-    return _Rounds([k * ticks / times for k in range(times)], [size], ticks / (times * size))
+    """Repetitions of ticks ÷ times each: whole ticks, or as many parts of a tick as there are ticks."""
+    if ticks % times == 0:
+        size = ticks // times
+        return _Rounds(range(0, times * max(size, 1), max(size, 1)), [size], 1)
+    return _Rounds(range(0, times * ticks, ticks), [max(nearest_tick(Fraction(ticks, times)), 1)], times)
 
 
 def _even(once: Factor, period: int, factor: float, last: _Last) -> Factor:
@@ -140,19 +143,18 @@ def _even(once: Factor, period: int, factor: float, last: _Last) -> Factor:
     return at
 
 
-def _shared(once: Factor, rounds: _Rounds, factor: float, last: _Last) -> Factor:
+def _shared(once: Factor, size: int, parts: int, factor: float, last: _Last) -> Factor:
     """Repetitions that begin between two ticks: counted in parts of a tick, which are whole."""
     end, final = last
-    times, size = len(rounds.begins), rounds.sizes[0]
 
     def at(t: float) -> float:
-        k = final if t >= end else t * times // end
-        return finite(once((t * times - k * end) * size / end) * factor**k)
+        k = final if t >= end else t * parts // end
+        return finite(once((t * parts - k * end) * size / end) * factor**k)
 
     return at
 
 
-def _growing(over: Sequence[Factor], begins: Sequence[float], factor: float) -> Factor:
+def _growing(over: Sequence[Factor], begins: Sequence[int], factor: float) -> Factor:
     def at(t: float) -> float:
         k = bisect_right(begins, t) - 1
         return finite(over[k](t - begins[k]) * factor**k)
