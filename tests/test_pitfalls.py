@@ -11,7 +11,8 @@ from torch.optim import lr_scheduler as torchs
 
 import paramgroups as pg
 from paramgroups.errors import NoMatchError, PlanError, RuleError
-from tests.pitfall_models import Net, backward, net, planned, train
+from paramgroups.schedules import exponential
+from tests.pitfall_models import Net, backward, net, planned, rates, train
 
 
 @pytest.fixture
@@ -120,6 +121,16 @@ def test_10_what_a_rate_of_zero_stores_up() -> None:
     assert float(model.get_parameter("late").detach()) == pytest.approx(-0.1)
 
 
+def test_10_a_rate_that_is_set_to_0_stands_in_the_journal_and_ends(model: Net) -> None:
+    """A freeze is a rule; but who asks for a rate of 0 for a while gets the planned one back."""
+    optimizer, scheduler = pg.build(planned(model, pg.rule("head", lr_scale=10), schedule=exponential(0.5)))
+    scheduler.set("head", lr=0.0, steps=3)
+    train(model, optimizer, scheduler, 2)
+    assert rates(optimizer) == [pytest.approx(0.025), 0.0]
+    train(model, optimizer, scheduler, 1)
+    assert rates(optimizer) == [pytest.approx(0.0125), pytest.approx(0.125)]
+
+
 def test_11_batch_norm_drifts_in_a_frozen_layer(model: Net) -> None:
     other = copy.deepcopy(model)
     other.norm.requires_grad_(False).eval()
@@ -148,6 +159,36 @@ def test_12_unfrozen_and_never_trained(model: Net) -> None:
     assert torch.equal(model.body.weight, before)
     train(model, optimizer, scheduler, 1)
     assert not torch.equal(model.body.weight, before)
+
+
+def test_13_a_resume_in_the_middle_of_gradual_unfreezing_freezes_again(model: Net) -> None:
+    model.body.requires_grad_(False)
+    plain = SGD(model.parameters(), lr=0.1)
+    clock = torchs.ConstantLR(plain, 1.0)
+    train(model, plain, clock, 5)
+    model.body.requires_grad_(True)
+    saved = copy.deepcopy((model.state_dict(), plain.state_dict(), clock.state_dict()))
+    again = net()
+    again.body.requires_grad_(False)  # as the script begins
+    later = SGD(again.parameters(), lr=0.1)
+    again.load_state_dict(saved[0])
+    later.load_state_dict(saved[1])
+    train(again, later, torchs.ConstantLR(later, 1.0), 5)
+    assert torch.equal(again.body.weight, net().body.weight)  # it was to be trained for five steps
+
+    ours, theirs = net(), net()
+    optimizer, scheduler = pg.build(planned(ours, pg.rule("body", trainable=False, until=4)))
+    train(ours, optimizer, scheduler, 5)
+    state = copy.deepcopy((ours.state_dict(), optimizer.state_dict(), scheduler.state_dict()))
+    other, time = pg.build(planned(theirs, pg.rule("body", trainable=False, until=4)))
+    theirs.load_state_dict(state[0])
+    other.load_state_dict(state[1])
+    time.load_state_dict(state[2])
+    assert theirs.body.weight.requires_grad
+    for run in ((ours, optimizer, scheduler), (theirs, other, time)):
+        train(*run, 3)
+    assert torch.equal(theirs.body.weight, ours.body.weight)
+    assert not torch.equal(theirs.body.weight, net().body.weight)
 
 
 def test_18_a_tied_weight_has_one_name() -> None:

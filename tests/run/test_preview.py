@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 import paramgroups as pg
+from paramgroups.control import Observation, function, greedy, plateau
+from paramgroups.journal import Journal
 from paramgroups.schedules import Schedule, cosine, exponential, linear, step, warmup
+from tests.run.histories import decisions, planned, standing
 from tests.run.models import net, train, update
 
 STEPS = 24
@@ -146,3 +149,97 @@ def test_past_the_end_the_last_values_are_held() -> None:
     )
     train(model, optimizer, scheduler, range(8))
     assert scheduler.get_last_lr() == [0.25]
+
+
+def halve_for_a_while(count: int | None, seen: Observation) -> tuple[int, list[pg.Rule]]:
+    """Halves the stem's rate for three ticks at every second observation."""
+    count = (count or 0) + 1
+    until = int(seen.step) + 3
+    return count, [pg.rule("stem", lr_scale=0.5, until=until)] if count % 2 == 0 else []
+
+
+CONTROLLERS = {
+    "plateau": plateau("head", "loss", factor=0.5, patience=0),
+    "greedy": greedy("blocks", "loss", patience=0, ceiling=4.0),
+    "own": function("halve for a while", halve_for_a_while, selector="stem", metric="loss"),
+}
+OTHERS = {"sgd": ("momentum", "weight_decay"), "adamw": ("beta1", "weight_decay")}
+
+
+@st.composite
+def recipes(draw: st.DrawFn, optimizer: str) -> pg.Recipe:
+    others = draw(st.dictionaries(st.sampled_from(OTHERS[optimizer]), SCHEDULES, max_size=2))
+    chosen = draw(st.lists(st.sampled_from(sorted(CONTROLLERS)), max_size=2, unique=True))
+    schedules = others | draw(st.fixed_dictionaries({}, optional={"lr": SCHEDULES}))
+    return pg.Recipe(
+        optimizer=optimizer,
+        lr=0.01,
+        rules=draw(st.lists(rules(), max_size=3)),
+        schedules=schedules,
+        controllers=[CONTROLLERS[name] for name in chosen],
+        **SETTINGS[optimizer],
+    )
+
+
+def updated(model: nn.Module, optimizer: torch.optim.Optimizer, tick: int) -> None:
+    if any(tensor.requires_grad for group in optimizer.param_groups for tensor in group["params"]):
+        update(model, optimizer, tick)
+    else:
+        optimizer.step()
+
+
+@pytest.mark.filterwarnings("ignore:By step:UserWarning")  # a metric is seen seldom, or never
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_the_plan_and_the_journal_give_what_was_applied_exactly(optimizer: str, data: st.DataObject) -> None:
+    recipe = data.draw(recipes(optimizer))
+    ticks = st.integers(0, STEPS - 1)
+    said = data.draw(st.lists(st.tuples(ticks, decisions(optimizer)), max_size=8))
+    model = net()
+    plan = pg.plan(model, recipe, steps=STEPS, steps_per_epoch=6)
+    made, scheduler = pg.build(plan)
+    applied = []
+    for tick in range(STEPS):
+        for _, decision in (one for one in said if one[0] == tick):
+            decision.act(made, scheduler)
+            if decision.what not in ("write", "add"):
+                run = plan.replay(scheduler.journal)
+                assert standing(made) == planned(run, made, tick), decision
+        updated(model, made, tick)
+        applied.append(standing(made))
+        scheduler.step()
+        assert standing(made) == planned(plan.replay(scheduler.journal), made, tick + 1)
+        if not scheduler.journal:
+            assert standing(made) == planned(plan, made, tick + 1)
+    journal = Journal.from_json_lines(scheduler.journal.to_json_lines())
+    assert journal == scheduler.journal
+    run = plan.replay(journal)
+    for tick, stood in enumerate(applied):
+        assert planned(run, made, tick)[: len(stood)] == stood, tick
+    for name in plan:
+        if name in run.group_of:
+            curve = run.curve(name)
+            assert curve == [run.at(tick)[name].lr for tick in range(run.horizon.ticks or 0)]
+
+
+@pytest.mark.filterwarnings("ignore:By step:UserWarning")  # a metric is seen seldom, or never
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_a_jump_goes_where_steps_would(optimizer: str, data: st.DataObject) -> None:
+    recipe = data.draw(recipes(optimizer))
+    places = st.integers(0, STEPS + 3) | st.sampled_from([2.5, 0.35])
+    model = net()
+    plan = pg.plan(model, recipe, steps=STEPS, steps_per_epoch=6)
+    made, scheduler = pg.build(plan)
+    for turn in range(6):
+        for decision in data.draw(st.lists(decisions(optimizer), max_size=2)):
+            decision.act(made, scheduler)
+        updated(model, made, turn)
+        goal = data.draw(places)
+        scheduler.step(goal)
+        run = plan.replay(scheduler.journal)
+        assert standing(made) == planned(run, made, goal)
+        if not scheduler.journal:
+            assert standing(made) == planned(plan, made, goal)

@@ -9,7 +9,7 @@ from paramgroups.planning.matching import Match
 from paramgroups.planning.resolution import Resolution
 from paramgroups.planning.timing import Timing
 from paramgroups.rules import Assignment, Recipe, RowValue, Rule, Table
-from paramgroups.schedules import Schedule, function, tabulate
+from paramgroups.schedules import Schedule, tabulate
 from paramgroups.select import Selector, named, parse, rows
 
 Schedules = tuple[tuple[str, Schedule], ...]
@@ -19,7 +19,7 @@ def pinned(recipe: Recipe, resolution: Resolution) -> Recipe:
     """The recipe with every function replaced by the table of its results.
 
     A recipe without functions is returned as it is. A function as a schedule whose clock begins at several
-    ticks stays a function: no one table has all its values.
+    ticks, or that has no known end, stays a function: no one table has all its values.
     """
     rules = tuple(_pinned(match, resolution) for match in resolution.matches)
     schedules = _tabulated(recipe.schedules, resolution)
@@ -59,12 +59,11 @@ def _tabulated(schedules: Schedules, resolution: Resolution) -> Schedules:
 
 def _as_data(schedule: Schedule, resolution: Resolution) -> Schedule:
     """The schedule without functions, over the horizon of its clock; unused, over that of the run."""
-    if not any(isinstance(shape, function) for shape in schedule.shapes):
+    if not schedule.opaque:
         return schedule
     rests = {timing.rest for timing in _timings(resolution) if timing.schedule == schedule}
-    if len(rests) > 1:
-        return schedule
-    return tabulate(schedule, rests.pop() if rests else resolution.profiler.horizon)
+    rest = rests.pop() if rests else resolution.profiler.horizon
+    return schedule if rests or rest.ticks is None else tabulate(schedule, rest)
 
 
 def _timings(resolution: Resolution) -> Iterator[Timing]:

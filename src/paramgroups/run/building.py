@@ -51,7 +51,7 @@ def build(plan: Plan, model: nn.Module | None = None) -> tuple[Optimizer, Schedu
         raise PlanError(
             "The model is on meta and has no values. Bind the plan to the real one: pg.build(plan, model=…)."
         )
-    optimizer = make(_one_class(plan, groups), groups, plan.recipe.settings)
+    optimizer = make(_one_class(plan, groups), groups, plan.given.settings)
     return optimizer, Scheduler(optimizer, plan, live)
 
 
