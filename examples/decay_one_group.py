@@ -1,9 +1,9 @@
 """The first group's rate falls to 0.95 of itself each epoch, the second group's stays.
 
 Use it where one part should settle and another go on learning. A schedule belongs to a rule, so the group
-without one is simply held. The usual mistakes are a `LambdaLR` that multiplies the current rate, so that
-the decay compounds, and `scheduler.step()` before `optimizer.step()`, so that the first epoch's rate is
-skipped.
+without one is simply held; `exponential(0.95)` falls at each tick, which here is an epoch. The usual mistakes
+are a `LambdaLR` that multiplies the current rate, so that the decay compounds, and `scheduler.step()` before
+`optimizer.step()`, so that the first epoch's rate is skipped.
 """
 
 import torch
@@ -11,7 +11,7 @@ from digits import ConvNet, History, images_of, loader_of
 from torch.nn.functional import cross_entropy
 
 import paramgroups as pg
-from paramgroups.schedules import step
+from paramgroups.schedules import exponential
 
 EPOCHS = 5
 
@@ -24,7 +24,7 @@ def main() -> tuple[pg.Plan, History]:
         optimizer="sgd",
         lr=0.1,
         rules=[
-            pg.rule("features", group="first", schedule=step(0.95, every="1 epoch")),
+            pg.rule("features", group="first", schedule=exponential(0.95)),
             pg.rule("classifier", group="second", lr=0.01),
         ],
     )

@@ -1,6 +1,6 @@
 """A schedule of its own for each group, one of them a function written here.
 
-Use it where parts want different times: a new head warms up, batch norm stops early, the rest follows a
+Use it where parts want different times: a new head warms up, batch norm slows down early, the rest follows a
 curve of your own. A function maps progress, 0 to 1, to a factor, and the plan shows every rate before
 training. The usual mistake is a list of lambdas for `LambdaLR`, matched to the groups by position, which a
 new group shifts.
@@ -13,7 +13,7 @@ from digits import ConvNet, History, images_of, loader_of
 from torch.nn.functional import cross_entropy
 
 import paramgroups as pg
-from paramgroups.schedules import constant, cosine, function, warmup
+from paramgroups.schedules import cosine, function, milestones, warmup
 
 EPOCHS = 3
 
@@ -32,7 +32,7 @@ def main() -> tuple[pg.Plan, History]:
         lr=0.005,
         schedule=function("wave", wave),
         rules=[
-            pg.rule("@BatchNorm2d", group="norms", schedule=constant(length="1 epoch").then(constant(0.1))),
+            pg.rule("@BatchNorm2d", group="norms", schedule=milestones(0.1, at=["1 epoch"])),
             pg.rule(
                 "classifier", group="head", lr_scale=2, schedule=warmup("1 epoch").then(cosine(end=0.01))
             ),

@@ -1,4 +1,4 @@
-"""Rates over time: own schedules and clocks, domains, torch's interface, jumps, and resumes that are exact."""
+"""Rates over time: own schedules and clocks, domains, torch's interface, jumps, exact resumes."""
 
 import copy
 import io
@@ -94,7 +94,7 @@ class TestAnyHyperparameter:
         said: dict[str, Any] = {name: base, "schedules": {name: jump}}
         with pytest.raises(pg.ParamGroupsError) as error:
             planned(optimizer=optimizer, **said)
-        for word in (name if name != "betas" else "beta", "jump", "73"):
+        for word in (name, "jump", "73"):
             assert word in str(error.value)
 
     def test_one_cycle_turns_momentum_the_other_way(self) -> None:
@@ -213,7 +213,7 @@ class TestTorchsInterface:
         optimizer, scheduler = pg.build(plan)
         go(model, optimizer, scheduler, 2)
         optimizer.step()
-        scheduler.step(where)  # type: ignore[arg-type]  # torch takes fractions too
+        scheduler.step(where)
         row = plan.at(where)
         assert scheduler.get_last_lr() == [row["0.weight"].lr, row["2.weight"].lr]
         assert scheduler.last_epoch == where
@@ -276,10 +276,11 @@ class TestPreview:
             assert values == plan.curve(name, hyper)
         assert len(applied) == 18
 
-    @pytest.mark.parametrize("stop", range(0, 60, 7))
-    def test_a_resume_is_exact_wherever_it_stops(self, stop: int) -> None:
-        unbroken, broken = self.run(None), self.run(stop)
-        assert all(torch.equal(a, b) for a, b in zip(unbroken.parameters(), broken.parameters(), strict=True))
+    def test_a_resume_is_exact_wherever_it_stops(self) -> None:
+        unbroken = [weight.detach() for weight in self.run(None).parameters()]
+        for stop in range(2, 60, 6):
+            found = self.run(stop).parameters()
+            assert all(map(torch.equal, found, unbroken)), stop
 
     def run(self, stop: int | None) -> nn.Module:
         """Sixty steps with edits and a plateau, perhaps stopped and resumed in a new process."""

@@ -68,8 +68,8 @@ def histories(shown: Any) -> list[Any]:
     ]
 
 
-def test_there_are_twelve() -> None:
-    assert len(NAMES) == 12
+def test_there_are_thirteen() -> None:
+    assert len(NAMES) == 13
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -167,24 +167,27 @@ def test_no_decay_on_biases() -> None:
 
 def test_cut_when_stalled_cuts_seldom() -> None:
     example = importlib.import_module("cut_when_stalled")
-    _, history, cuts = run("cut_when_stalled").shown
-    assert 1 <= len(cuts) <= example.EPOCHS // example.PATIENCE
-    assert all(later - earlier >= example.PATIENCE for earlier, later in pairwise(cuts))
+    _, history, scheduler = run("cut_when_stalled").shown
+    cuts = sorted({event.step for event in scheduler.journal})
+    assert 1 <= len(cuts) <= example.EPOCHS // (example.PATIENCE + 1)
+    assert all(later - earlier > example.PATIENCE for earlier, later in pairwise(cuts))
+    assert {event.cause for event in scheduler.journal} == {'plateau("**", "val_loss")'}
     for group, base in (("default", 0.01), (":head", 0.02)):
         rates = history.values(group)[::PER_EPOCH]
-        cut = [sum(done < epoch for done in cuts) for epoch in range(example.EPOCHS)]
+        cut = [sum(done <= epoch for done in cuts) for epoch in range(example.EPOCHS)]
         assert rates == pytest.approx([base * 0.2**number for number in cut])
 
 
 def test_cut_when_stalled_keeps_its_floor_and_ignores_nan() -> None:
     example = importlib.import_module("cut_when_stalled")
-    plateau = example.Plateau()
-    factors = [plateau.factor(1.0) for _ in range(100)]
-    assert [factor for factor in factors if factor < 1] == pytest.approx([0.2, 0.2, 0.25])
-    assert math.prod(factors) == pytest.approx(example.FLOOR)
-    lost = example.Plateau()
-    assert {lost.factor(loss) for loss in [1.0, math.nan, math.nan, math.nan, math.nan]} == {1.0}
-    assert (lost.best, lost.waited) == (1.0, 0)
+    plan, *_ = run("cut_when_stalled").shown
+    model = importlib.import_module("digits").ConvNet()
+    _, scheduler = pg.build(pg.plan(model, plan.recipe, epochs=example.EPOCHS))
+    for loss in [1.0, *[math.nan] * 9]:
+        assert not scheduler.observe(val_loss=loss)
+    first = scheduler.rates["default"]
+    seen = [scheduler.rates["default"] for _ in range(100) if scheduler.observe(val_loss=1.0)]
+    assert seen == pytest.approx([first * share for share in (0.2, 0.04, example.FLOOR)])
 
 
 def test_steps_keep_ratios() -> None:
@@ -205,13 +208,33 @@ def test_schedule_per_group() -> None:
 
 
 def test_edit_by_hand() -> None:
-    plan, history = run("edit_by_hand").shown
+    plan, history, scheduler = run("edit_by_hand").shown
     factor = [rate / 0.002 for rate in plan.curve("features.0.weight")]
-    head = [0.008 * at * (1 if step < PER_EPOCH else 0.5) for step, at in enumerate(factor)]
+    second = range(PER_EPOCH, 2 * PER_EPOCH)
+    head = [0.008 * at * (0.5 if step in second else 1) for step, at in enumerate(factor)]
     features = [(0.002 if step < 2 * PER_EPOCH else 0.004) * at for step, at in enumerate(factor)]
     assert history.values("classifier") == pytest.approx(head)
     assert history.values("features") == pytest.approx(features)
-    assert history.values("features", "weight_decay")[2 * PER_EPOCH - 1 :: PER_EPOCH] == [0.01, 0.0, 0.0]
+    assert history.values("features", "weight_decay")[2 * PER_EPOCH :: PER_EPOCH] == [0.01, 0.0]
+    assert [event.action for event in scheduler.journal] == ["scale", "write", "set"]
+    again = plan.replay(scheduler.journal)  # also of the part before the resume
+    assert history.values("classifier") == again.curve("classifier.weight")
+    assert history.values("features") == again.curve("features.0.weight")
+
+
+def test_long_run() -> None:
+    example = importlib.import_module("long_run")
+    plan, history, scheduler = run("long_run").shown
+    rates = history.values("classifier")
+    start = example.STEPS - example.DECAY
+    assert rates[:10] == pytest.approx([0.0008 * (step + 1) for step in range(10)])
+    assert set(rates[10:start]) == {0.008}
+    assert rates[start:] == pytest.approx(
+        [0.008 * (1 - math.sqrt(step / example.DECAY)) for step in range(example.DECAY)]
+    )
+    (event,) = scheduler.journal
+    assert (event.step, event.old, event.new) == (example.TOLD_AT, None, example.STEPS)
+    assert plan.replay(scheduler.journal).curve("classifier.weight") == rates
 
 
 def test_batch_norm_rate() -> None:
@@ -244,7 +267,7 @@ def test_freeze_or_small_rate_is_measured() -> None:
     assert len({tuple(found) for found in accuracies.values()}) == len(example.WAYS)
 
 
-def test_the_twelve_are_reproducible() -> None:
+def test_they_are_reproducible() -> None:
     first = run("freeze_or_small_rate").shown["frozen"][0]
     example = importlib.import_module("freeze_or_small_rate")
     assert example.transfer(example.WAYS["frozen"], 0) == first

@@ -1,7 +1,6 @@
 """Random decisions in the course of a run, and what they make of an optimizer's groups."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
 import torch
@@ -120,7 +119,8 @@ def decisions(optimizer: str) -> st.SearchStrategy[Decision]:
     return st.one_of(
         st.builds(Decision, st.just("scale"), PLACES, FACTORS, LENGTHS),
         st.builds(Decision, st.just("set"), PLACES, SAID, LENGTHS),
-        st.builds(Decision, st.just("write"), PLACES, hypers, st.sampled_from([0.5, 1 / 3, 1.1])),
+        st.builds(Decision, st.just("write"), PLACES, hypers, st.sampled_from([0.5, 1 / 3])),
+        st.builds(Decision, st.just("write"), PLACES, st.just("lr"), st.sampled_from([1.1, 3.0])),
         st.builds(Decision, st.just("observe"), st.sampled_from([0.5, 1.0, 2.0, float("nan")])),
         st.builds(Decision, st.just("extend"), st.integers(2, 40)),
         st.builds(Decision, st.just("add"), added),
@@ -130,7 +130,11 @@ def decisions(optimizer: str) -> st.SearchStrategy[Decision]:
 def standing(optimizer: Optimizer) -> list[dict[str, Any]]:
     """A copy of what stands in the groups, by hyperparameter."""
     return [
-        {key: value for key, value in group.items() if key not in TOLD and key not in SWITCHES}
+        {
+            key: value.item() if isinstance(value, torch.Tensor) else value
+            for key, value in group.items()
+            if key not in TOLD and key not in SWITCHES
+        }
         for group in optimizer.param_groups
     ]
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 import paramgroups as pg
-from paramgroups.errors import CheckpointError, ParamGroupsError, PlanError, RuleError
-from paramgroups.schedules import Schedule, linear, warmup
+from paramgroups.errors import CheckpointError, ParamGroupsError, PlanError, RuleError, ScheduleError
+from paramgroups.schedules import Schedule, constant, linear, warmup
 from tests.run.models import Net, net, train
 
 RULES = [pg.rule("head", lr_scale=10), pg.rule("stem", weight_decay=0.0)]
@@ -213,3 +213,123 @@ def test_the_rate_is_the_base_the_last_set_the_factors_since_and_the_schedule(
             assert rate(optimizer, group) == value * (1 - tick / 10)
         optimizer.step()
         scheduler.step()
+
+
+class TestForAWhile:
+    def rates(self, model: nn.Module, optimizer: Any, scheduler: pg.Scheduler, steps: range) -> list[float]:
+        found = []
+        for step in steps:
+            found.append(rate(optimizer))
+            train(model, optimizer, scheduler, range(step, step + 1))
+        return found
+
+    def test_it_ends_by_itself(self, model: Net) -> None:
+        optimizer, scheduler = built(model, constant())
+        train(model, optimizer, scheduler, range(2))
+        (event,) = scheduler.scale("head", 0.5, steps=3)
+        assert (event.step, event.until) == (2, 5)
+        assert self.rates(model, optimizer, scheduler, range(2, 7)) == [0.5, 0.5, 0.5, 1.0, 1.0]
+
+    @pytest.mark.parametrize("steps", ["30%", "3 steps", 3], ids=str)
+    def test_its_length_is_a_length(self, model: Net, steps: Any) -> None:
+        _, scheduler = built(model)
+        assert scheduler.scale("head", 0.5, steps=steps)[0].until == 3
+
+    def test_two_that_overlap_multiply(self, model: Net) -> None:
+        optimizer, scheduler = built(model, constant())
+        scheduler.scale("head", 0.5, steps=4)
+        train(model, optimizer, scheduler, range(2))
+        scheduler.scale("head", 0.1, steps=4)
+        assert self.rates(model, optimizer, scheduler, range(2, 8)) == [0.05, 0.05, 0.1, 0.1, 1.0, 1.0]
+
+    def test_a_set_within_a_scale_drops_it_while_it_lasts(self, model: Net) -> None:
+        optimizer, scheduler = built(model, constant())
+        scheduler.scale("head", 0.5, steps=5)
+        train(model, optimizer, scheduler, range(1))
+        scheduler.set("head", lr=0.3, steps=2)
+        assert self.rates(model, optimizer, scheduler, range(1, 7)) == [0.3, 0.3, 0.5, 0.5, 1.0, 1.0]
+
+    def test_a_scale_within_a_set_multiplies_it(self, model: Net) -> None:
+        optimizer, scheduler = built(model, constant())
+        scheduler.set("head", lr=0.5, steps=4)
+        scheduler.scale("head", 0.5, steps=2)
+        assert self.rates(model, optimizer, scheduler, range(5)) == [0.25, 0.25, 0.5, 0.5, 1.0]
+
+    def test_at_one_tick_the_order_counts(self, model: Net) -> None:
+        optimizer, scheduler = built(model)
+        scheduler.scale("head", 0.5)
+        scheduler.set("head", lr=0.4)
+        scheduler.set("stem", lr=0.4)
+        scheduler.scale("stem", 0.5)
+        assert (rate(optimizer), rate(optimizer, "stem")) == (0.4, 0.2)
+
+    def test_the_schedule_goes_on_below_it(self, model: Net) -> None:
+        optimizer, scheduler = built(model)
+        scheduler.scale("head", 0.5, steps=2)
+        assert self.rates(model, optimizer, scheduler, range(4)) == [0.5, 0.45, 0.8, 1 - 3 / 10]
+
+    def test_any_hyperparameter(self, model: Net) -> None:
+        optimizer, scheduler = built(model)
+        scheduler.set("head", weight_decay=0.5, beta1=0.1, steps=1)
+        assert (rate(optimizer, hyper="weight_decay"), rate(optimizer, hyper="betas")) == (0.5, (0.1, 0.999))
+        train(model, optimizer, scheduler, range(1))
+        assert (rate(optimizer, hyper="weight_decay"), rate(optimizer, hyper="betas")) == (0.01, (0.9, 0.999))
+
+    @pytest.mark.parametrize(
+        ("steps", "why"),
+        [
+            (0, "steps=0 is no tick at all. Give at least 1"),
+            ("1%", "steps='1%' is no tick at all"),
+            (-1, "steps=-1"),
+            (1.5, "steps=1.5"),
+            ("2 epochs", "how long an epoch is was not told"),
+            ("soon", "steps='soon'"),
+            (True, "steps=True"),
+            ([1], r"steps=\[1\]"),
+        ],
+        ids=str,
+    )
+    def test_what_is_no_length(self, model: Net, steps: Any, why: str) -> None:
+        _, scheduler = built(model)
+        with pytest.raises(ScheduleError, match=why):
+            scheduler.scale("head", 0.5, steps=steps)
+        assert not scheduler.journal
+
+    def test_a_share_of_a_training_without_an_end(self, model: Net) -> None:
+        _, scheduler = pg.build(pg.plan(model, pg.Recipe(optimizer="sgd", lr=0.1)))
+        with pytest.raises(ScheduleError, match="a share of a training without a known end"):
+            scheduler.scale("**", 0.5, steps="10%")
+
+    def test_epochs_of_a_known_length(self, model: Net) -> None:
+        plan = pg.plan(model, pg.Recipe(optimizer="sgd", lr=0.1), epochs=4, steps_per_epoch=5)
+        _, scheduler = pg.build(plan)
+        assert scheduler.scale("**", 0.5, steps="2 epochs")[0].until == 10
+
+
+def test_a_jump_back_hears_what_was_decided_in_its_order(model: Net) -> None:
+    optimizer, scheduler = built(model, constant())
+    optimizer.step()
+    scheduler.step(8)
+    optimizer.param_groups[-1]["lr"] = 0.5
+    scheduler.step(4)
+    assert rate(optimizer) == 1.0
+    scheduler.scale("head", 0.5)
+    scheduler.step(8)
+    assert rate(optimizer) == 0.25
+
+
+def test_whole_numbers_without_end(model: Net) -> None:
+    _, scheduler = built(model)
+    scheduler.set("head", lr=10**200)
+    with pytest.raises(PlanError, match="leave its domain: inf"):
+        scheduler.set("head", lr_scale=10**200)
+
+
+def test_edits_past_the_end_are_checked_at_what_stands_there(model: Net) -> None:
+    recipe = pg.Recipe(
+        optimizer="sgd", lr=0.1, momentum=0.5, schedules={"momentum": linear(end=0.5)}, rules=RULES
+    )
+    optimizer, scheduler = pg.build(pg.plan(model, recipe, steps=4))
+    train(model, optimizer, scheduler, range(6))
+    scheduler.set("head", momentum_scale=3.0)
+    assert rate(optimizer, hyper="momentum") == 0.75

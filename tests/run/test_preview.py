@@ -182,7 +182,7 @@ def recipes(draw: st.DrawFn, optimizer: str) -> pg.Recipe:
 
 
 def updated(model: nn.Module, optimizer: torch.optim.Optimizer, tick: int) -> None:
-    if any(tensor.requires_grad for group in optimizer.param_groups for tensor in group["params"]):
+    if any(tensor.requires_grad for tensor in model.parameters()):
         update(model, optimizer, tick)
     else:
         optimizer.step()

@@ -105,7 +105,9 @@ class TestAmongOthers:
     def test_another_scheduler_that_writes_too_is_told(self, model: Net) -> None:
         optimizer, scheduler = built(model)
         outer = ChainedScheduler([scheduler, ExponentialLR(optimizer, 0.5)])
-        with pytest.raises(PlanError, match=r"written as 0\.9 and is 0\.45 now, and ExponentialLR.*Join schedules by \.then"):
+        with pytest.raises(
+            PlanError, match=r"written as 0\.9 and is 0\.45 now, and ExponentialLR.*Join schedules by \.then"
+        ):
             train(model, optimizer, outer, range(3))  # type: ignore[arg-type]  # it steps as ours does
 
     def test_a_value_written_by_hand_is_a_factor_from_then_on(self, model: Net) -> None:

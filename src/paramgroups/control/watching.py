@@ -129,5 +129,6 @@ class Watcher(Controller):
         asked = old * factor
         new = min(max(asked, self.floor or SMALLEST), self.ceiling or LARGEST)
         share = factor if new == asked else new / old
-        rules = [] if new == old else [rule(self.selector, lr_scale=share)]
+        # 0.1 × 0.1 is a bit more than a floor of 0.01: that is no cut.
+        rules = [] if math.isclose(new, old, rel_tol=1e-12) else [rule(self.selector, lr_scale=share)]
         return {**state, "product": new}, rules

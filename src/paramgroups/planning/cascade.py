@@ -1,8 +1,8 @@
 """The cascade of one hyperparameter: links read top to bottom, each within its window."""
 
 import math
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
@@ -72,7 +72,7 @@ class Chain:
         """This chain with one more voice, which is heard last."""
         made = Chain((*self.links, link))
         # Found from the pieces before, since thousands of edits may follow one another.
-        vars(made)["pieces"] = merged(_with(self.pieces, link))
+        vars(made)["pieces"] = _with(self.pieces, link)
         return made
 
 
@@ -85,14 +85,24 @@ def merged(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
     return tuple(kept)
 
 
-def _with(pieces: tuple[Piece, ...], link: Link) -> Iterator[Piece]:
+def _with(pieces: tuple[Piece, ...], link: Link) -> tuple[Piece, ...]:
     """Pieces cut where a voice begins and ends, and changed in between."""
-    starts = {start for start, _ in pieces} | {link.start, link.until}
-    for start in sorted(starts - {math.inf}):
-        value = at(pieces, start)
-        if link.start <= start < link.until:
-            value = value * link.value if link.scales else link.value
-        yield start, value
+    before, rest = parted(cut(pieces, link.start), link.start)
+    within, after = parted(rest if link.until == math.inf else cut(rest, link.until), link.until)
+    changed = ((start, value * link.value if link.scales else link.value) for start, value in within)
+    return before[:-1] + merged((*before[-1:], *changed, *after))
+
+
+def cut(pieces: tuple[Piece, ...], tick: float) -> tuple[Piece, ...]:
+    """Pieces of which one begins at a tick, though it goes on with the same value."""
+    before, after = parted(pieces, tick)
+    return pieces if after and after[0][0] == tick else (*before, (tick, at(pieces, tick)), *after)
+
+
+def parted(pieces: tuple[Piece, ...], tick: float) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+    """The pieces that begin before a tick, and the others."""
+    place = bisect_left(pieces, tick, key=itemgetter(0))
+    return pieces[:place], pieces[place:]
 
 
 def at(pieces: tuple[Piece, ...], tick: float) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from paramgroups.planning.cascade import Chain, Link, Piece, at, merged, span
+from paramgroups.planning.cascade import Chain, Link, Piece, at, merged, parted, span
 from paramgroups.planning.timing import Timing
 from paramgroups.schedules import Horizon, Schedule
 
@@ -96,10 +96,10 @@ class Course:
             link: The voice.
             written: What was written at its first tick, exactly; None where nothing was.
         """
-        exact = {tick: value for tick, value in self.exact if tick != link.start}
-        if written is not None:
-            exact[link.start] = written
-        return replace(self, chain=self.chain.then(link), exact=tuple(sorted(exact.items())))
+        before, rest = parted(self.exact, link.start)
+        _, after = parted(rest, link.until)
+        here = () if written is None else ((link.start, written),)
+        return replace(self, chain=self.chain.then(link), exact=before + here + after)
 
     def over(self, horizon: Horizon, tick: float, made: Callable[[Schedule, int], Timing]) -> "Course":
         """This course where training is found to be longer, or shorter, at a tick.
@@ -112,12 +112,15 @@ class Course:
         past = [piece for piece in self.timings if piece[0] < tick]
         ahead = [(tick, self.timing(tick)), *(piece for piece in self.timings if piece[0] > tick)]
         told = [(start, timing and made(timing.schedule, timing.began)) for start, timing in ahead]
-        return replace(self, timings=merged((*past, *told)), horizon=horizon)
+        exact, _ = parted(self.exact, math.nextafter(tick, math.inf))
+        return replace(self, timings=merged((*past, *told)), horizon=horizon, exact=exact)
 
     def extremes(self, since: float = 0.0) -> list[tuple[float, Any]]:
         """Ticks from `since` on and values, among which are its smallest and largest value there."""
-        edges = sorted({since} | {start for start, _ in (*self.chain.pieces, *self.timings) if start > since})
-        end = self.horizon.ticks or max(edges) + UNENDING
+        ahead = (*parted(self.chain.pieces, since)[1], *parted(self.timings, since)[1])
+        edges = sorted({since} | {start for start, _ in ahead})
+        # The last tick leaves in the groups what stands at the end: it is asked too.
+        end = max(edges) + UNENDING if self.horizon.ticks is None else self.horizon.ticks + 1
         return [
             found
             for start, stop in zip(edges, [*edges[1:], end], strict=True)
@@ -126,9 +129,10 @@ class Course:
 
     def _in(self, start: float, stop: float) -> list[tuple[float, Any]]:
         value, timing = at(self.chain.pieces, start), self.timing(start)
-        if timing is None or start >= stop:
+        if timing is None:
             return [(start, value)]
-        return [(tick, value * timing.factor(tick)) for tick in timing.extremes(int(start), int(stop))]
+        ticks = timing.extremes(int(start), math.ceil(stop)) if start < stop else (start,)
+        return [(tick, value * timing.factor(tick)) for tick in ticks]
 
 
 def timings(

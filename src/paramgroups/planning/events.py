@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from paramgroups.errors import CheckpointError, ParamGroupsError, PlanError, listing, nearest
+from paramgroups.errors import CheckpointError, ParamGroupsError, PlanError, ScheduleError, listing, nearest
 from paramgroups.journal import Event
 from paramgroups.optim import domain_of, is_number, optimizer_class
 from paramgroups.planning.cascade import Chain, Link
@@ -16,6 +16,7 @@ from paramgroups.planning.profile import Profile
 from paramgroups.planning.timing import Timing
 from paramgroups.rules import Recipe
 from paramgroups.schedules import Horizon, Schedule
+from paramgroups.schedules.checks import shown
 
 Groups = tuple[Group, ...]
 
@@ -59,6 +60,18 @@ def heard(groups: Sequence[Group], event: Event, recipe: Recipe) -> Groups:
         return (*groups, _joined(groups, event, recipe))
     touched = touched_by(event.names, groups)
     return tuple(_edited(group, event) if group.name in touched else group for group in groups)
+
+
+def horizon_of(event: Event) -> Horizon:
+    """The length of training that an event tells.
+
+    Raises:
+        CheckpointError: It tells none.
+    """
+    try:
+        return Horizon(**event.value)
+    except (TypeError, ScheduleError) as error:
+        raise CheckpointError(f"This tells no length of training: {shown(event.value)}. {error}") from error
 
 
 def touched_by(names: Sequence[str], groups: Sequence[Group]) -> set[str]:
@@ -116,9 +129,10 @@ def with_link(group: Group, hyper: str, link: Link, written: Any = None) -> Cour
 
 def link_of(event: Event, horizon: Horizon) -> Link:
     """An edit or a controller's rule as a voice of the cascade."""
+    scales = event.action != "set"
     return Link(
-        event.value,
-        scales=event.action != "set",
+        float(event.value) if scales else event.value,  # products of ints have no bounds
+        scales=scales,
         origin=f"{event.cause}, {horizon.unit} {event.step:,.15g}",
         start=event.step,
         until=math.inf if event.until is None else event.until,
@@ -128,6 +142,8 @@ def link_of(event: Event, horizon: Horizon) -> Link:
 def _edited(group: Group, event: Event) -> Group:
     link = link_of(event, course_of(group, event.hyper).horizon)
     written = event.new if event.action == "write" else None
+    if written is not None and (not is_number(written) or written not in domain_of(event.hyper)):
+        raise PlanError(f"{event.hyper} cannot be {shown(written)}: it must be {domain_of(event.hyper)}.")
     return with_courses(group, {event.hyper: with_link(group, event.hyper, link, written)})
 
 
@@ -140,10 +156,14 @@ def _check_kind(hyper: str, link: Link, course: Course, default: Any) -> None:
     standing = course.at(link.start)
     if link.scales and not is_number(standing):
         raise PlanError(f"{hyper}={standing!r} is no number, so it cannot be scaled.")
-    if is_number(default) and not is_number(link.value):
-        raise PlanError(f"{hyper}={link.value!r} is no number. Write one, such as {default!r}.")
-    if isinstance(default, bool) and not isinstance(link.value, bool):
-        raise PlanError(f"{hyper}={link.value!r} is no switch. Write {hyper}=True or {hyper}=False.")
+    _check_value(hyper, link.value, default)
+
+
+def _check_value(hyper: str, value: Any, default: Any) -> None:
+    if is_number(default) and not is_number(value):
+        raise PlanError(f"{hyper}={shown(value)} is no number. Write one, such as {default!r}.")
+    if isinstance(default, bool) and not isinstance(value, bool):
+        raise PlanError(f"{hyper}={shown(value)} is no switch. Write {hyper}=True or {hyper}=False.")
 
 
 def _check_domain(hyper: str, course: Course, link: Link, group: Group) -> None:
@@ -157,7 +177,9 @@ def _check_domain(hyper: str, course: Course, link: Link, group: Group) -> None:
 
 def _over(groups: Sequence[Group], event: Event) -> Groups:
     """All schedules over another horizon from a step on."""
-    horizon = Horizon(**event.value)
+    horizon, planned = horizon_of(event), groups[0].courses["lr"].horizon
+    if horizon.unit != planned.unit:
+        raise CheckpointError(f"A tick is one {horizon.unit} in {event}, and one {planned.unit} in the plan.")
 
     @cache
     def made(schedule: Schedule, began: int) -> Timing:
@@ -185,6 +207,7 @@ def _joined(groups: Sequence[Group], event: Event, recipe: Recipe) -> Group:
     horizon = groups[0].courses["lr"].horizon
     optimizer, origin = optimizer_class(recipe.optimizer), f"{event.cause}, {horizon.unit} {event.step:,.15g}"
     schedules = dict(recipe.schedules)
+    name, numel, told = _checked_join(event, groups)
 
     def course(name: str, value: Any) -> Course:
         said = Chain((Link(schedules.get(name), scales=False, origin="recipe"),))
@@ -192,7 +215,9 @@ def _joined(groups: Sequence[Group], event: Event, recipe: Recipe) -> Group:
         began = timings(said, clock, (0,), lambda schedule, tick: Timing(schedule, tick, horizon))
         return Course(Chain((Link(value, scales=False, origin=origin),)), said, began, horizon)
 
-    settings = {**optimizer.defaults} | {"lr": recipe.lr} | event.value["settings"]
+    settings = {**optimizer.defaults} | {"lr": recipe.lr} | told
+    for hyper, value in settings.items():
+        _check_value(hyper, value, optimizer.defaults.get(hyper))
     profile = Profile(
         optimizer,
         named=Chain((Link(recipe.optimizer, scales=False, origin=origin),)),
@@ -201,8 +226,20 @@ def _joined(groups: Sequence[Group], event: Event, recipe: Recipe) -> Group:
         group=None,
         codes=(),
     )
-    group = Group(event.value["name"], event.names, event.value["numel"], profile)
-    for name, found in profile.courses.items():
-        _check_kind(name, found.chain.links[0], found, optimizer.defaults[name])
-        _check_domain(name, found, found.chain.links[0], group)
+    group = Group(name, event.names, numel, profile)
+    for hyper, found in profile.courses.items():
+        _check_domain(hyper, found, found.chain.links[0], group)
     return group
+
+
+def _checked_join(event: Event, groups: Sequence[Group]) -> tuple[str, int, dict[str, Any]]:
+    """What an event says of a group that comes: its name, how many numbers it holds, and its settings."""
+    match event.value:
+        case {"name": str(name), "numel": int(numel), "settings": dict(settings)}:
+            known = {one for group in groups for one in group.names}
+            if twice := known.intersection(event.names):
+                raise CheckpointError(f"{event} names {listing(sorted(twice))}, which other groups hold.")
+            if name in {group.name for group in groups}:
+                raise CheckpointError(f'{event}: there is a group "{name}" already.')
+            return name, numel, settings
+    raise CheckpointError(f"This describes no group: {shown(event.value)}. Give name, numel and settings.")

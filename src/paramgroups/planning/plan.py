@@ -3,22 +3,23 @@
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, replace
 from functools import cached_property
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from paramgroups.errors import Finding, PlanError, listing
 from paramgroups.indexing import Index, Row
 from paramgroups.indexing.pause import collector_paused
-from paramgroups.journal import Event
+from paramgroups.journal import Event, Journal
 from paramgroups.optim import is_finite
 from paramgroups.planning.binding import bind
 from paramgroups.planning.checks import Subject, check
 from paramgroups.planning.diff import Diff, diff
-from paramgroups.planning.events import replayed
+from paramgroups.planning.events import horizon_of, replayed
 from paramgroups.planning.explain import Explanation, explain
 from paramgroups.planning.groups import Group, groups_of
 from paramgroups.planning.idle import idle_rules, told
@@ -191,7 +192,7 @@ class Plan:
             journal: `scheduler.journal`, or one that was saved.
 
         Raises:
-            CheckpointError: An event does not fit the plan.
+            CheckpointError: It is no journal, or an event does not fit the plan.
 
         Example:
             >>> import paramgroups as pg, torch
@@ -204,10 +205,10 @@ class Plan:
             [1.0, 1.0, 0.5, 0.5]
         """
         made = copy(self)
-        events = tuple(journal)
-        horizons = [event.value for event in events if event.action == "horizon"]
-        horizon = Horizon(**horizons[-1]) if horizons else self._resolution.profiler.horizon
-        for name in ("recipe", "groups", "frozen", "rows", "group_of", "_base_values"):
+        events = tuple(Journal(journal))
+        longer = [event for event in events if event.action == "horizon"]
+        horizon = horizon_of(longer[-1]) if longer else self._resolution.profiler.horizon
+        for name in ("recipe", "groups", "frozen", "rows", "group_of", "_base_values", "_heard"):
             vars(made).pop(name, None)
         vars(made).update(events=events, horizon=horizon)
         _ = made.groups  # an event that does not fit is found now
@@ -265,7 +266,7 @@ class Plan:
         """
         if not isinstance(other, Plan):
             raise PlanError(f"plan.diff: {type(other).__name__} is no plan. Give what pg.plan made.")
-        return diff(self._resolution, other._resolution)  # noqa: SLF001  # another plan
+        return diff(self._heard, other._heard)  # noqa: SLF001  # another plan
 
     def table(self, step: float | None = None) -> list[list[str]]:
         """The groups as rows of text, under a row of headings.
@@ -325,8 +326,20 @@ class Plan:
         return PlanRow(self.index.rows[position], values[number], parts, profile, tick)
 
     def _profile_at(self, position: int) -> Profile:
-        group = self.group_of.get(self.index.rows[position].name) if self.events else None
-        return self._resolution.profile_at(position) if group is None else group.profile
+        return self._heard.profile_at(position)
+
+    @cached_property
+    def _heard(self) -> Resolution:
+        """The resolution with all events heard."""
+        if not self.events:
+            return self._resolution
+        first = np.unique(self._resolution.numbers, return_index=True)[1].tolist()
+        groups = [self.group_of.get(self.index.rows[position].name) for position in first]
+        pairs = zip(groups, self._resolution.profiles, strict=True)
+        return replace(
+            self._resolution,
+            profiles=tuple(profile if group is None else group.profile for group, profile in pairs),
+        )
 
     @cached_property
     def _base_values(self) -> dict[int, dict[str, Any]]:

@@ -60,10 +60,19 @@ def _check_gradients(resolution: Resolution) -> None:
 
 
 def _check_watched(resolution: Resolution) -> None:
-    """A controller has something to change."""
+    """A controller has something to change, and cuts no group that a rule keeps together."""
     for watch in resolution.watches:
-        found = (resolution.profile_at(int(position)) for position in watch.codes.nonzero()[0])
-        if all(profile.frozen for profile in found):
+        matched = {int(resolution.numbers[position]) for position in watch.codes.nonzero()[0]}
+        inside = [resolution.profiles[number] for number in sorted(matched)]
+        kept = {profile.group for profile in inside if profile.group}
+        others = (profile for number, profile in enumerate(resolution.profiles) if number not in matched)
+        if cut := sorted(kept.intersection(profile.group for profile in others if profile.group)):
+            raise PlanError(
+                f'Controller {watch.controller.title} would cut the group "{cut[0]}", which a rule keeps '
+                f'together: "{watch.selector.written}" matches a part of it. Let the controller watch all of '
+                "it, or give that part a group of its own: group=."
+            )
+        if all(profile.frozen for profile in inside):
             raise PlanError(
                 f'Controller {watch.controller.title} watches "{watch.selector.written}", which matches only '
                 "parameters that are never trained, so it could change nothing. Thaw them, or take it out."

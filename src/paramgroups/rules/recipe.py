@@ -155,6 +155,8 @@ def _controllers(given: Any) -> tuple[Controller, ...]:
                 f'{shown(item)} is no controller. Write pg.control.plateau("head", "val_loss"), or your own: '
                 "pg.control.function(label, fn, selector=…, metric=…)."
             )
+        if found.count(item) > 1:
+            raise RuleError(f"controllers= has {shown(item)} twice, and would act twice. Give it once.")
     return found
 
 

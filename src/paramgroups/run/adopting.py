@@ -13,6 +13,20 @@ from paramgroups.planning import Group, Plan
 from paramgroups.planning.binding import Bound
 
 
+def check_arguments(optimizer: object, plan: object) -> None:
+    """Refuse what is no optimizer and no plan.
+
+    Raises:
+        PlanError: One of them is not what it should be.
+    """
+    if not isinstance(optimizer, Optimizer):
+        raise PlanError(f"pg.Scheduler: {type(optimizer).__name__} is no torch optimizer.")
+    if not isinstance(plan, Plan):
+        raise PlanError(
+            f"pg.Scheduler: {type(plan).__name__} is no plan. Make one: pg.plan(model, recipe, …)."
+        )
+
+
 def adopted_groups(optimizer: Optimizer, plan: Plan, bound: Bound | None) -> list[Group]:
     """The plan's group for each group of the optimizer, in the optimizer's order.
 

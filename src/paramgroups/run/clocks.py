@@ -28,11 +28,19 @@ class Clocks:
     """
 
     def __init__(self, horizon: Horizon) -> None:
-        self._together = horizon.unit == "step" and horizon.ticks is not None
+        self._together = False
         self._ahead = 0
         self._updates = 0  # of the present round
         self._ticks = 0  # that followed them
         self._updated = False
+        self.follow(horizon)
+
+    def follow(self, horizon: Horizon) -> None:
+        """Training has another length; what was counted while it had no known one does not matter."""
+        together = horizon.unit == "step" and horizon.ticks is not None
+        if together and not self._together:
+            self._ahead = 0
+        self._together = together
 
     def tick(self, *, first: bool) -> None:
         """The scheduler steps.

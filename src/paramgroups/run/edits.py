@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from paramgroups.errors import PlanError
+from paramgroups.errors import PlanError, ScheduleError
 from paramgroups.journal import Event
 from paramgroups.optim import domain_of, is_finite, is_number
 from paramgroups.planning import Group
@@ -12,6 +12,8 @@ from paramgroups.planning.events import course_of, heard
 from paramgroups.rules import Assignment, Recipe, RowValue
 from paramgroups.rules.rule import assignments
 from paramgroups.run.writing import Overwritten
+from paramgroups.schedules import Horizon, Length
+from paramgroups.schedules.checks import shown
 
 Seen = dict[tuple[Any, Any], list[str]]
 
@@ -30,6 +32,20 @@ def settings_of(settings: Mapping[str, Any]) -> tuple[Assignment, ...]:
         if isinstance(one.value, RowValue):
             raise PlanError(f"{one.key}: a group has one value, so it cannot differ from row to row.")
     return found
+
+
+def end_of(steps: Length | None, horizon: Horizon, tick: float) -> float | None:
+    """The first tick at which an edit acts no more that was made at a tick, for so many steps.
+
+    Raises:
+        ScheduleError: `steps` is no length above 0.
+    """
+    if steps is None:
+        return None
+    ticks = horizon.length(steps, "steps")
+    if ticks < 1:
+        raise ScheduleError(f"steps={shown(steps)} is no tick at all. Give at least 1, or leave it out.")
+    return tick + ticks
 
 
 def decided(  # noqa: PLR0913  # one for each thing that an event tells

@@ -6,6 +6,7 @@ from typing import Any
 
 from paramgroups.control import Controller, Observation, ask
 from paramgroups.errors import CheckpointError, PlanError, listing, nearest
+from paramgroups.optim import is_number
 from paramgroups.rules import Rule
 from paramgroups.schedules import Horizon
 from paramgroups.schedules.checks import shown
@@ -74,8 +75,8 @@ class Feedback:
     def state(self) -> dict[str, Any]:
         """All that is remembered, as plain data."""
         remembered = [
-            {"title": controller.title, "state": dict(state)}
-            for controller, state in zip(self._controllers, self._states, strict=True)
+            {"title": label, "state": dict(state)}
+            for label, state in zip(self._labels, self._states, strict=True)
         ]
         return {"controllers": remembered, "seen": sorted(self._seen)}
 
@@ -91,18 +92,33 @@ class Feedback:
             seen = {str(name) for name in saved["seen"]}
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"This is no state of controllers: {shown(saved)} ({error!r}).") from error
-        ours = [controller.title for controller in self._controllers]
+        ours = self._labels
         if titles != ours:
             raise CheckpointError(
-                f"The saved run has the controllers {listing(titles) or 'none'}, and the recipe "
+                f"The saved run has the controllers {listing(map(str, titles)) or 'none'}, and the recipe "
                 f"{listing(ours) or 'none'}: what they remember would go to others. Plan with the recipe of "
                 "the saved run."
             )
+        for label, state, begun in zip(ours, states, self._states, strict=True):
+            if state.keys() != begun.keys():
+                raise CheckpointError(
+                    f"{label} remembers {listing(begun)}, and the saved run {listing(map(str, state))}. Plan "
+                    "with the recipe of the saved run."
+                )
         return states, seen
 
     def load(self, states: States, seen: set[str]) -> None:
         """Go on with what a saved run remembered."""
         self._states, self._seen = states, seen
+
+    @property
+    def _labels(self) -> list[str]:
+        """Their titles; where two have one title, all that is said of them."""
+        titles = [controller.title for controller in self._controllers]
+        return [
+            title if titles.count(title) == 1 else repr(controller)
+            for title, controller in zip(titles, self._controllers, strict=True)
+        ]
 
     def _unseen(self) -> Iterator[str]:
         for controller in self._controllers:
@@ -131,8 +147,8 @@ def _number(name: str, value: Any) -> float:
     """A metric as a float; NaN and infinity are for the controllers to judge."""
     try:
         found = value.item() if hasattr(value, "item") else value
-    except (ValueError, RuntimeError):  # more than one number
-        found = None
-    if isinstance(found, bool) or not isinstance(found, (int, float)):
-        raise PlanError(f"observe({name}={shown(value)}): a metric is one number, such as {name}=0.25.")
-    return float(found)
+        if is_number(found):
+            return float(found)
+    except (ValueError, RuntimeError, OverflowError):  # more than one number, or more than a float holds
+        pass
+    raise PlanError(f"observe({name}={shown(value)}): a metric is one number, such as {name}=0.25.")

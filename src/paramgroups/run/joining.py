@@ -50,7 +50,8 @@ def joining(
         if key in unpack(optimizer.defaults) and key not in SWITCHES
     }
     value = {"name": name, "settings": settings, "numel": sum(tensor.numel() for tensor in held["params"])}
-    return Event(step, CAUSE, "join", "group", value, None, name, _names(held, name, model))
+    names = _apart(_names(held, name, model), name, groups)
+    return Event(step, CAUSE, "join", "group", value, None, name, names)
 
 
 def _names(held: Mapping[str, Any], name: str, model: nn.Module | None) -> tuple[str, ...]:
@@ -58,6 +59,12 @@ def _names(held: Mapping[str, Any], name: str, model: nn.Module | None) -> tuple
         return tuple(held["param_names"])
     known = {} if model is None else {id(tensor): found for found, tensor in named_parameters(model)}
     return tuple(known.get(id(tensor), f"{name}.{place}") for place, tensor in enumerate(held["params"]))
+
+
+def _apart(names: Sequence[str], name: str, groups: Sequence[Group]) -> tuple[str, ...]:
+    """Names that no other group has: an event goes by them."""
+    taken = {known for group in groups for known in group.names}
+    return tuple(f"{name}: {found}" if found in taken else found for found in names)
 
 
 def check_joined(held: Mapping[str, Any], group: Group) -> None:

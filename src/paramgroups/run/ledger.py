@@ -1,6 +1,7 @@
 """The groups of a plan and what was decided about them while training."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from paramgroups.errors import PlanError
@@ -47,6 +48,16 @@ class Ledger:
         self.groups = self._planned
         self.journal = Journal()
 
+    @property
+    def first(self) -> int:
+        """The place of the first group that joined."""
+        return len(self._planned)
+
+    @property
+    def joined(self) -> tuple[Group, ...]:
+        """The groups that joined, in their order."""
+        return self.groups[self.first :]
+
     def events_of(self, said: Iterable[Said], step: float) -> list[Event]:
         """The events that wishes are, each with those before it heard; nothing acts yet.
 
@@ -84,11 +95,24 @@ class Ledger:
         for event in events:
             self.journal.append(event)
 
-    def load(self, journal: Journal) -> None:
-        """Begin again, with the events of a saved run.
+    def dropped_by(self, said: Said) -> set[tuple[str, str]]:
+        """The groups and hyperparameters of which it does not matter what somebody wrote: they are set anew.
 
         Raises:
-            CheckpointError: One does not fit the groups; nothing is changed then.
+            SelectorError: Its selector is none, or matches nothing that is trained.
+            PlanError: It matches a part of a group.
         """
-        self.groups = replayed(self._planned, journal, self._plan.given)
-        self.journal = journal
+        names = () if said.until is not None else chosen_groups(said.selector, self._plan, self.groups)
+        return {(name, one.name) for name in names for one in said.assignments if not one.scales}
+
+    def loaded(self, journal: Journal, step: float) -> "Ledger":
+        """A ledger with the events of a saved run; groups that joined since are in it, from a step on.
+
+        Raises:
+            CheckpointError: One does not fit the groups.
+        """
+        theirs, ours = ([event for event in one if event.action == "join"] for one in (journal, self.journal))
+        made = Ledger(self._plan, self._planned)
+        made.journal = Journal([*journal, *(replace(event, step=step) for event in ours[len(theirs) :])])
+        made.groups = replayed(self._planned, made.journal, self._plan.given)
+        return made

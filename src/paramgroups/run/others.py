@@ -17,17 +17,23 @@ def other_schedulers(optimizer: Optimizer, ours: type[LRScheduler]) -> list[str]
     """The torch schedulers alive that write an optimizer's rates, by their classes' names.
 
     An optimizer does not know its schedulers, so all objects are looked through: some tens of milliseconds.
+    Those that torch's SequentialLR steps before or after ours write while ours does not.
 
     Args:
         optimizer: The optimizer.
         ours: The class that is not looked for.
     """
+    alive = [
+        found
+        for found in gc.get_objects()
+        if issubclass(type(found), LRScheduler) and vars(found).get("optimizer") is optimizer
+    ]
+    rows = [vars(found).get("_schedulers", ()) for found in alive if isinstance(found, SequentialLR)]
+    in_turn = {id(part) for row in rows if any(isinstance(one, ours) for one in row) for part in row}
     return sorted(
         type(found).__name__
-        for found in gc.get_objects()
-        if issubclass(type(found), LRScheduler)
-        and not issubclass(type(found), (ours, *PASS_ON))
-        and vars(found).get("optimizer") is optimizer
+        for found in alive
+        if not isinstance(found, (ours, *PASS_ON)) and id(found) not in in_turn
     )
 
 

@@ -8,6 +8,9 @@ from paramgroups.journal import Event, Journal
 from paramgroups.optim import is_finite, is_number
 from paramgroups.schedules.checks import shown
 
+WAITING = -1
+"""The `last_epoch` that torch's SequentialLR gives a scheduler before its turn."""
+
 
 class Saved(NamedTuple):
     """What a saved scheduler remembered.
@@ -33,13 +36,26 @@ def read_state(state: Any) -> Saved:
     """
     try:
         journal = Journal(Event.read(data) for data in state["journal"])
-        return Saved(checked_tick(state["last_epoch"]), int(state["_step_count"]), journal, state["feedback"])
-    except (KeyError, TypeError, ValueError, OverflowError, PlanError, CheckpointError) as error:
+        return Saved(_read_tick(state["last_epoch"]), int(state["_step_count"]), journal, state["feedback"])
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        RuntimeError,
+        OverflowError,
+        PlanError,
+        CheckpointError,
+    ) as error:
         found = listing(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
         raise CheckpointError(
             f"This is no state of pg.Scheduler: {error!r}. It has: {found}. Load what its own state_dict() "
             "gave; a torch scheduler's state does not say which values it stood for."
         ) from error
+
+
+def _read_tick(found: Any) -> float:
+    """Where it stood: before the first tick, if it waited in torch's SequentialLR for others to end."""
+    return WAITING if found == WAITING else checked_tick(found)
 
 
 def checked_tick(epoch: Any) -> float:

@@ -1,6 +1,6 @@
 """The scheduler: drives a plan through training, on any torch optimizer."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -13,10 +13,10 @@ from paramgroups.journal import Event, Journal
 from paramgroups.optim import unpack
 from paramgroups.planning import Course, Explanation, Group, Plan
 from paramgroups.planning.binding import bind
-from paramgroups.run.adopting import adopted_groups, check_saved
+from paramgroups.run.adopting import adopted_groups, check_arguments, check_saved
 from paramgroups.run.clocks import Clocks
 from paramgroups.run.driving import drive, driver, hook
-from paramgroups.run.edits import settings_of, writes
+from paramgroups.run.edits import end_of, settings_of, writes
 from paramgroups.run.feedback import Feedback
 from paramgroups.run.freezing import Freezing
 from paramgroups.run.horizons import longer
@@ -63,7 +63,7 @@ class Scheduler(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, plan: Plan, model: nn.Module | None = None) -> None:
-        _check_arguments(optimizer, plan)
+        check_arguments(optimizer, plan)
         live = model if model is not None else plan.planned_model()
         bound = None if live is None else bind(plan.index, live)
         self.plan = plan
@@ -94,22 +94,21 @@ class Scheduler(LRScheduler):
         if epoch is not None:
             epoch = checked_tick(epoch)
         if self._step_count > 0:  # torch sets it to 0 where it makes a scheduler, and steps: that is no tick
-            self._check_driving()
-            self._take_in()
-            if epoch != 0:  # torch before 2.7 begins a scheduler in a sequence so, after another has written
-                self._take_writes()
+            self._catch_up()
             self._clocks.tick(first=self.last_epoch == 0)
             self._feedback.tick(self.last_epoch)
         self._step_count += 1
         self._update_lr(epoch)
 
     def _update_lr(self, epoch: float | None = None) -> None:  # torch's SequentialLR calls it at a milestone
+        if self._waits:  # others wrote before its turn
+            self._writer.renew()
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch  # type: ignore[assignment]  # torch takes fractions too
         self._write()
 
     def get_lr(self) -> list[Any]:
         """The rate of each group at the present tick, as `step` writes it."""
-        return [group.courses["lr"].at(self.last_epoch) for group in self._groups]
+        return [group.courses["lr"].at(self._tick) for group in self._seated]
 
     @property
     def rates(self) -> dict[str, Any]:
@@ -132,7 +131,7 @@ class Scheduler(LRScheduler):
             ModelError: There is no such parameter.
             PlanError: The step is no number, or negative.
         """
-        return self.plan.replay(self.journal).explain(name, self.last_epoch if step is None else step)
+        return self.plan.replay(self.journal).explain(name, self._tick if step is None else step)
 
     def scale(
         self, selector: str | Selector, factor: float, *, steps: Length | None = None
@@ -191,15 +190,14 @@ class Scheduler(LRScheduler):
             ParamGroupsError: A controller refuses what it sees, or decides what it may not. Nothing is
                 changed then, and nothing remembered.
         """
-        self._take_in()
-        self._take_writes()
-        states, decisions = self._feedback.ask(self.last_epoch, metrics)
+        self._catch_up()
+        states, decisions = self._feedback.ask(self._tick, metrics)
         said = [
             Said(controller.title, rule.selector, rule.assignments, self._ticks(rule.until))
             for controller, rules in decisions
             for rule in rules
         ]
-        events = self._hear(self._ledger.events_of(said, self.last_epoch))
+        events = self._hear(self._ledger.events_of(said, self._tick))
         self._feedback.remember(states, metrics)
         return events
 
@@ -219,15 +217,15 @@ class Scheduler(LRScheduler):
             PlanError: Training would be over, or a tick was planned to be something else.
             ScheduleError: A schedule does not fit the new length.
         """
-        self._take_in()
-        self._take_writes()
-        return self._hear([longer(self._horizon, self.last_epoch, steps=steps, epochs=epochs)])
+        self._catch_up()
+        events = self._hear([longer(self._horizon, self._tick, steps=steps, epochs=epochs)])
+        self._clocks.follow(self._horizon)
+        return events
 
     def state_dict(self) -> dict[str, Any]:
         """The tick, the events and what controllers remember: with the plan, all that values follow from."""
         with suppress(PlanError):  # the next step says what is wrong with what was written
-            self._take_in()
-            self._take_writes()
+            self._catch_up()
         return {
             "last_epoch": self.last_epoch,
             "_step_count": self._step_count,
@@ -242,10 +240,16 @@ class Scheduler(LRScheduler):
         Raises:
             CheckpointError: The state is not of this library's scheduler, or its events do not fit the
                 plan. Nothing is loaded then.
+            PlanError: Another scheduler has taken the optimizer over.
         """
+        self._check_driving()
         saved = read_state(state_dict)
         memory = self._feedback.read(saved.feedback)
-        self._ledger.load(saved.journal)
+        ledger = self._ledger.loaded(saved.journal, max(saved.tick, 0))
+        for held, group in zip(self.optimizer.param_groups[ledger.first :], ledger.joined, strict=False):
+            check_joined(held, group)
+        self._ledger = ledger
+        self._clocks.follow(self._horizon)
         self._feedback.load(*memory)
         self.last_epoch, self._step_count = saved.tick, saved.steps  # type: ignore[assignment]  # torch takes fractions too
         self._follow()
@@ -275,11 +279,9 @@ class Scheduler(LRScheduler):
     def _edit(
         self, cause: str, selector: str | Selector, settings: dict[str, Any], steps: Length | None
     ) -> tuple[Event, ...]:
-        found, ticks = settings_of(settings), self._ticks(steps)
-        said = Said(cause, selector, found, None if ticks is None else self.last_epoch + ticks)
-        self._take_in()
-        self._take_writes(but={one.name for one in found if not one.scales})
-        return self._hear(self._ledger.events_of([said], self.last_epoch))
+        said = Said(cause, selector, settings_of(settings), end_of(steps, self._horizon, self._tick))
+        self._catch_up(said)
+        return self._hear(self._ledger.events_of([said], self._tick))
 
     def _hear(self, events: Sequence[Event]) -> tuple[Event, ...]:
         """Let events act at once."""
@@ -289,14 +291,31 @@ class Scheduler(LRScheduler):
             self._write()
         return tuple(events)
 
-    def _take_writes(self, but: Collection[str] = ()) -> None:
+    @property
+    def _waits(self) -> bool:
+        """Whether its turn in torch's SequentialLR has not come: others write the rates until then."""
+        return self.last_epoch < 0
+
+    @property
+    def _tick(self) -> float:
+        return max(self.last_epoch, 0)
+
+    def _catch_up(self, said: Said | None = None) -> None:
+        """Take in what others did to the groups since: some were added, and some were written into."""
+        self._check_driving()
+        self._take_in()
+        self._take_writes(() if said is None else self._ledger.dropped_by(said))
+
+    def _take_writes(self, but: Container[tuple[str, str]] = ()) -> None:
         """What somebody wrote into the groups becomes events; what they hold stays as it was written."""
-        held = self.optimizer.param_groups
-        found = [one for one in self._writer.overwritten(held) if one.name not in but]
+        if self._waits:
+            return
+        written = self._writer.overwritten(self.optimizer.param_groups)
+        found = [one for one in written if (self._groups[one.place].name, one.name) not in but]
         if found:
             self._writes_found += 1
             check_alone(self.optimizer, Scheduler, found, self._writes_found)
-            self._hear(writes(found, self._groups, self.last_epoch))
+            self._hear(writes(found, self._groups, self._tick))
 
     def _take_in(self) -> None:
         """Groups that were added to the optimizer follow the recipe's schedules from now on."""
@@ -306,13 +325,15 @@ class Scheduler(LRScheduler):
                 f"The optimizer has {len(held):,} groups and had {self._writer.count:,}: groups were taken "
                 "away since. Leave them, and freeze what is not to be trained: scheduler.set(…, lr=0.0)."
             )
+        if len(held) > self._writer.count:
+            self._take_writes()  # the next write would undo them
         for place in range(self._writer.count, len(held)):
             self._join(held[place], place)
             self._write()
 
     def _join(self, held: dict[str, Any], place: int) -> None:
         if place == len(self._groups):  # else a loaded journal knows it
-            event = joining(held, self._groups, self.optimizer, self.plan.planned_model(), self.last_epoch)
+            event = joining(held, self._groups, self.optimizer, self.plan.planned_model(), self._tick)
             self._ledger.hear([event])
         group = self._groups[place]
         check_joined(held, group)
@@ -334,6 +355,8 @@ class Scheduler(LRScheduler):
                 self._writer.follow(place, self._read_by(group))
 
     def _write(self) -> None:
+        if self._waits:
+            return
         self._writer.write(self.optimizer.param_groups, self.last_epoch)
         self._freezing.follow(self.last_epoch)
         self._last_lr = self._writer.rates
@@ -369,12 +392,3 @@ class Scheduler(LRScheduler):
                 "change rates in the course of training use scheduler.set or scheduler.scale, and join "
                 "schedules by .then()."
             )
-
-
-def _check_arguments(optimizer: object, plan: object) -> None:
-    if not isinstance(optimizer, Optimizer):
-        raise PlanError(f"pg.Scheduler: {type(optimizer).__name__} is no torch optimizer.")
-    if not isinstance(plan, Plan):
-        raise PlanError(
-            f"pg.Scheduler: {type(plan).__name__} is no plan. Make one: pg.plan(model, recipe, …)."
-        )

@@ -111,8 +111,8 @@ class Writer:
             was = unpack({key: left if cell is None else cell.left})
             now = unpack({key: _plain(group.get(key, left))})
             for name in was | now:
-                if was.get(name) != now.get(name):
-                    yield Overwritten(place, name, was.get(name), now.get(name))
+                if was.get(name) != _plain(now.get(name)):
+                    yield Overwritten(place, name, was.get(name), _plain(now.get(name)))
 
     def _enter(self, held: Held, tick: float) -> None:
         """Begin a span: write what stands still in it, and lay out what moves."""
@@ -137,7 +137,7 @@ class Writer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy knows what was left in the groups."""
-        self.__dict__.update(state)
+        self.__dict__.update(state | {"_moving": []})
         self._look()
         self.renew()
 
@@ -172,4 +172,5 @@ class Writer:
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, torch.Tensor) else value
+    """What a tensor or one of numpy's numbers holds."""
+    return value.tolist() if hasattr(value, "tolist") else value
