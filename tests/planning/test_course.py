@@ -77,7 +77,7 @@ class TestOver:
 class TestExtremes:
     @pytest.mark.parametrize(
         ("since", "values"),
-        [(0, {1.0, 0.1}), (4, {0.6, 0.1}), (9, {0.1}), (12, {0.0}), (2.5, {0.8, 0.1})],
+        [(0, {1.0, 0.0}), (4, {0.6, 0.0}), (9, {0.1, 0.0}), (12, {0.0}), (2.5, {0.8, 0.0})],
         ids=str,
     )
     def test_from_a_tick_on(self, since: float, values: set[float]) -> None:

@@ -62,9 +62,9 @@ CASES: dict[str, Case] = {
         lambda: planned(schedules={"beta1": linear(end=1.3)}, beta1=0.9),
         PlanError,
         (
-            'At step 9 for "embed.weight": beta1=1.143 is out of its domain: it must be from 0 to below 1. '
+            'At step 10 for "embed.weight": beta1=1.17 is out of its domain: it must be from 0 to below 1. '
             "Change its schedule, or the factors of its rules.\n"
-            "  0.9 (recipe) × 1.27 (linear(end=1.3))."
+            "  0.9 (recipe) × 1.3 (linear(end=1.3))."
         ),
     ),
     "a factor that drives a value out of its domain, in a window": (

@@ -163,7 +163,7 @@ def test_a_name_that_is_taken(model: Net) -> None:
     [
         (
             {"lr": -1.0},
-            r"""lr of "added 1" would leave its domain: -0\.\d+ at step 9. It must be at least 0""",
+            r"""lr of "added 1" would leave its domain: -1.0 at step 0. It must be at least 0""",
         ),
         ({"lr": float("nan")}, "value.settings.lr=nan is not finite"),
         ({"lr": "1e-4"}, "lr='1e-4' is no number"),

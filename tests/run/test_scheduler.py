@@ -106,7 +106,7 @@ class TestAmongOthers:
         optimizer, scheduler = built(model)
         outer = ChainedScheduler([scheduler, ExponentialLR(optimizer, 0.5)])
         with pytest.raises(
-            PlanError, match=r"written as 0\.9 and is 0\.45 now, and ExponentialLR.*Join schedules by \.then"
+            PlanError, match=r"written as 0\.45 where 0\.9 stood, and ExponentialLR.*Join schedules by \.then"
         ):
             train(model, optimizer, outer, range(3))  # type: ignore[arg-type]  # it steps as ours does
 

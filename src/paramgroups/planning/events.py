@@ -1,9 +1,10 @@
 """Events heard: what decisions made while training make of the groups, from their step on."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from paramgroups.errors import CheckpointError, ParamGroupsError, PlanError, ScheduleError, listing, nearest
@@ -19,6 +20,8 @@ from paramgroups.schedules import Horizon, Schedule
 from paramgroups.schedules.checks import shown
 
 Groups = tuple[Group, ...]
+TURNED = ("maximize", "nesterov")
+"""The switches that may be turned in mid-run."""
 
 
 def replayed(groups: Iterable[Group], events: Iterable[Event], recipe: Recipe) -> Groups:
@@ -27,39 +30,40 @@ def replayed(groups: Iterable[Group], events: Iterable[Event], recipe: Recipe) -
     Raises:
         CheckpointError: An event does not fit the groups.
     """
-    found = tuple(groups)
-    for event in events:
-        try:
-            found = heard(found, event, recipe)
-        except CheckpointError:
-            raise
-        except ParamGroupsError as error:
-            raise CheckpointError(
-                f"An event of the saved run does not fit the plan: {event}. {error}"
-            ) from error
-    return found
+    try:
+        return heard(groups, events, recipe)
+    except CheckpointError:
+        raise
+    except ParamGroupsError as error:
+        raise CheckpointError(f"An event of the saved run does not fit the plan. {error}") from error
 
 
-def heard(groups: Sequence[Group], event: Event, recipe: Recipe) -> Groups:
-    """Groups with one more event heard.
+def heard(groups: Iterable[Group], events: Iterable[Event], recipe: Recipe) -> Groups:
+    """Groups with more events heard, one after another.
 
     Args:
         groups: The groups, with what was heard before; they are left as they are.
-        event: The event.
+        events: The events.
         recipe: Whose schedules a group follows that joins.
 
     Raises:
-        PlanError: The event names what its groups' optimizer does not read, gives it a value of another
+        PlanError: An event names what its groups' optimizer does not read, gives it a value of another
             kind, or drives it out of its domain at some tick.
         ScheduleError: A schedule does not fit the horizon that it tells of.
         CheckpointError: It names parameters that no group has, or a part of a group.
     """
-    if event.action == "horizon":
-        return _over(groups, event)
-    if event.action == "join":
-        return (*groups, _joined(groups, event, recipe))
-    touched = touched_by(event.names, groups)
-    return tuple(_edited(group, event) if group.name in touched else group for group in groups)
+    found = list(groups)
+    places = {name: place for place, group in enumerate(found) for name in group.names}
+    for event in events:
+        if event.action == "horizon":
+            found = _over(found, event)
+        elif event.action == "join":
+            found.append(_joined(found, event, recipe))
+            places |= dict.fromkeys(event.names, len(found) - 1)
+        else:
+            for place in _touched(event.names, found, places):
+                found[place] = _edited(found[place], event)
+    return tuple(found)
 
 
 def horizon_of(event: Event) -> Horizon:
@@ -74,26 +78,25 @@ def horizon_of(event: Event) -> Horizon:
         raise CheckpointError(f"This tells no length of training: {shown(event.value)}. {error}") from error
 
 
-def touched_by(names: Sequence[str], groups: Sequence[Group]) -> set[str]:
-    """The groups that all of the named parameters make up, by name.
+def _touched(names: Sequence[str], groups: Sequence[Group], places: Mapping[str, int]) -> list[int]:
+    """Where the groups stand that all of the named parameters make up.
 
     Raises:
         CheckpointError: A name is in no group, or a group is named in part.
     """
     wanted = set(names)
-    touched = [group for group in groups if not wanted.isdisjoint(group.names)]
-    for group in touched:
-        if rest := [name for name in group.names if name not in wanted]:
-            raise CheckpointError(
-                f'The event would cut the group "{group.name}": it does not name {listing(rest)}. Plan with '
-                "the recipe of the run that it comes from."
-            )
-    if lost := wanted.difference(*(group.names for group in touched)):
-        known = [name for group in groups for name in group.names]
+    if lost := wanted - places.keys():
         raise CheckpointError(
-            f"The event names {listing(sorted(lost))}, which no group trains. {nearest(min(lost), known)}"
+            f"The event names {listing(sorted(lost))}, which no group trains. {nearest(min(lost), places)}"
         )
-    return {group.name for group in touched}
+    touched = sorted({places[name] for name in names})
+    for place in touched:
+        if rest := [name for name in groups[place].names if name not in wanted]:
+            raise CheckpointError(
+                f'The event would cut the group "{groups[place].name}": it does not name {listing(rest)}. '
+                "Plan with the recipe of the run that it comes from."
+            )
+    return touched
 
 
 def course_of(group: Group, hyper: str) -> Course:
@@ -110,6 +113,12 @@ def course_of(group: Group, hyper: str) -> Course:
     if hyper not in group.courses:
         name = group.profile.optimizer.name
         raise PlanError(f'"{hyper}" is not read by {name}. {nearest(hyper, group.courses)}')
+    default = group.profile.optimizer.defaults[hyper]
+    if not is_number(default) and hyper not in TURNED:
+        raise PlanError(
+            f"{hyper}={default!r} decides what the optimizer remembers, or how it computes, from its first "
+            "step on: no edit can change it. Say it in the recipe."
+        )
     return group.courses[hyper]
 
 
@@ -167,7 +176,7 @@ def _check_value(hyper: str, value: Any, default: Any) -> None:
 
 
 def _check_domain(hyper: str, course: Course, link: Link, group: Group) -> None:
-    for tick, value in course.extremes(link.start):
+    for tick, value in sorted(course.extremes(link.start), key=itemgetter(0)):
         if is_number(value) and value not in domain_of(hyper):
             raise PlanError(
                 f'{hyper} of "{group.name}" would leave its domain: {value!r} at {course.horizon.unit} '
@@ -175,7 +184,7 @@ def _check_domain(hyper: str, course: Course, link: Link, group: Group) -> None:
             )
 
 
-def _over(groups: Sequence[Group], event: Event) -> Groups:
+def _over(groups: Sequence[Group], event: Event) -> list[Group]:
     """All schedules over another horizon from a step on."""
     horizon, planned = horizon_of(event), groups[0].courses["lr"].horizon
     if horizon.unit != planned.unit:
@@ -185,7 +194,7 @@ def _over(groups: Sequence[Group], event: Event) -> Groups:
     def made(schedule: Schedule, began: int) -> Timing:
         return Timing(schedule, began, horizon)
 
-    return tuple(_group_over(group, horizon, event.step, made) for group in groups)
+    return [_group_over(group, horizon, event.step, made) for group in groups]
 
 
 def _group_over(

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from paramgroups.indexing import Row
 from paramgroups.optim import pack
 from paramgroups.planning.cascade import Chain, Link
 from paramgroups.planning.course import Course
+from paramgroups.planning.groups import Group
 from paramgroups.planning.matching import Segment
 from paramgroups.planning.numbers import decimal
 from paramgroups.planning.profile import Profile
@@ -14,6 +16,8 @@ from paramgroups.planning.timing import Timing
 from paramgroups.schedules import Horizon
 
 ALWAYS = ("lr", "weight_decay")
+SHOWN, MOST = 8, 40
+"""So many voices of a value, and changes over time, are told; of more, the first and the last."""
 Part = tuple[Segment, Profile]
 Chains = dict[str, list[str]]
 
@@ -45,12 +49,12 @@ class Teller:
     """Puts cascades into words.
 
     Attributes:
-        row: The parameter.
+        row: The parameter; None for one that joined while training.
         horizon: How long training is.
         tick: The tick whose values are asked for; without one all of training, the schedule named.
     """
 
-    row: Row
+    row: Row | None
     horizon: Horizon
     tick: float | None
 
@@ -93,17 +97,24 @@ class Teller:
     def chain(self, chain: Chain) -> Iterator[str]:
         """A value without a schedule, and each time at which it changes."""
         pieces = chain.pieces if self.tick is None else ((self.tick, chain.at(self.tick)),)
-        for start, value in pieces:
+        told = pieces if len(pieces) <= MOST else (*pieces[: MOST // 2], *pieces[-MOST // 2 :])
+        for number, (start, value) in enumerate(told):
+            if len(told) < len(pieces) and number == MOST // 2:
+                yield f"… {len(pieces) - len(told):,} more changes …"
             since = f"from {self.horizon.unit} {start:,.0f}: " if start and self.tick is None else ""
             yield f"{since}{self.product(value, self.voices(chain, start))}"
 
     def voices(self, chain: Chain, tick: float) -> list[str]:
         """Who makes the value at a tick."""
-        return list(map(self.voice, chain.acting(tick)))
+        acting = list(chain.acting(tick))
+        first, folded, last = acting[:SHOWN], acting[SHOWN:-1], acting[SHOWN:][-1:]
+        between = [f"{decimal(prod(link.value for link in folded))} ({len(folded):,} more)"] if folded else []
+        return [*map(self.voice, first), *between, *map(self.voice, last)]
 
     def voice(self, link: Link) -> str:
         """A value or factor, and who gives it."""
-        return f"{decimal(link.value)} ({link.cause(self.row)})"
+        cause = link.origin if self.row is None else link.cause(self.row)
+        return f"{decimal(link.value)} ({cause})"
 
     def product(self, value: object, voices: Sequence[str]) -> str:
         """The value as the product of what makes it."""
@@ -127,6 +138,8 @@ class Teller:
     def dropped(self, chain: Chain) -> list[str]:
         """What a rule set anew, or what acts at no time: every link that is nowhere heard."""
         ticks = [start for start, _ in chain.pieces] if self.tick is None else [self.tick]
+        if len(chain.links) > MOST:  # of many edits it is not told which of them others dropped
+            return []
         heard = {link for tick in ticks for link in chain.acting(tick)}
         present = [link for link in chain.links if any(link.start <= tick < link.until for tick in ticks)]
         return [self.voice(link) for link in present if link not in heard]
@@ -152,6 +165,12 @@ def explain(  # noqa: PLR0913  # one for each thing that is told
         tick: The tick whose values are asked for.
     """
     return Explanation(row.name, _title(row, group), Teller(row, horizon, tick).profile(profile, parts))
+
+
+def explain_joined(name: str, group: Group, horizon: Horizon, tick: float | None) -> Explanation:
+    """Explain one parameter of a group that joined while training, of which the index knows nothing."""
+    title = f'joined while training, group "{group.name}"'
+    return Explanation(name, title, Teller(None, horizon, tick).profile(group.profile, ()))
 
 
 def _title(row: Row, group: str | None) -> str:

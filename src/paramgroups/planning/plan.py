@@ -20,7 +20,7 @@ from paramgroups.planning.binding import bind
 from paramgroups.planning.checks import Subject, check
 from paramgroups.planning.diff import Diff, diff
 from paramgroups.planning.events import horizon_of, replayed
-from paramgroups.planning.explain import Explanation, explain
+from paramgroups.planning.explain import Explanation, explain, explain_joined
 from paramgroups.planning.groups import Group, groups_of
 from paramgroups.planning.idle import idle_rules, told
 from paramgroups.planning.matching import Pins
@@ -160,7 +160,7 @@ class Plan:
         """
         if self.horizon.ticks is None:
             raise PlanError("plan.curve: training has no known end. Plan with steps= or epochs=.")
-        profile = self._profile_at(position_of(name, self.index))
+        profile = self._profile_of(name)
         hyper = checked_name(hyper)
         return [profile.value(hyper, tick) for tick in range(self.horizon.ticks)]
 
@@ -176,6 +176,8 @@ class Plan:
             PlanError: The step is no number, or negative.
         """
         tick = None if step is None else _plain_step("explain", step)
+        if (joined := self._joined(name)) is not None:
+            return explain_joined(name, joined, self.horizon, tick)
         position = position_of(name, self.index)
         row, found = self.index.rows[position], self._resolution
         group = self.group_of.get(row.name)
@@ -324,6 +326,16 @@ class Plan:
             for segment, own in self._resolution.parts_at(position)
         )
         return PlanRow(self.index.rows[position], values[number], parts, profile, tick)
+
+    def _joined(self, name: object) -> Group | None:
+        """The group that joined in the middle of the run with a parameter of this name, if one did."""
+        if not self.events or not isinstance(name, str) or name in self.index:
+            return None
+        return self.group_of.get(name)
+
+    def _profile_of(self, name: str) -> Profile:
+        joined = self._joined(name)
+        return self._profile_at(position_of(name, self.index)) if joined is None else joined.profile
 
     def _profile_at(self, position: int) -> Profile:
         return self._heard.profile_at(position)

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from datetime import date, time
 from typing import Any
 
-from paramgroups.errors import RuleError, nearest
+from paramgroups.errors import RuleError, nearest, shown
 from paramgroups.rules.checks import DEEPEST, LONGEST, name_text, plain
 from paramgroups.rules.controller import Controller
 from paramgroups.rules.recipe import Rules
 from paramgroups.rules.rule import Rule
 from paramgroups.rules.toml import NONE
 from paramgroups.rules.values import RowValue, Table
-from paramgroups.schedules.checks import shown
 
 
 @dataclass(frozen=True, slots=True)

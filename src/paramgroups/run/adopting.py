@@ -25,6 +25,7 @@ def check_arguments(optimizer: object, plan: object) -> None:
         raise PlanError(
             f"pg.Scheduler: {type(plan).__name__} is no plan. Make one: pg.plan(model, recipe, …)."
         )
+    check_planned(plan)
 
 
 def adopted_groups(optimizer: Optimizer, plan: Plan, bound: Bound | None) -> list[Group]:
@@ -121,3 +122,16 @@ def _differing(wanted: Bound, held: Iterable[nn.Parameter]) -> str | None:
     if lacking or count == len(wanted):
         return next(iter(lacking), None)
     return next(iter(wanted), "none")
+
+
+def check_planned(plan: Plan) -> None:
+    """Refuse a plan with a journal in it: a run would start with its events, and hear them again.
+
+    Raises:
+        PlanError: It is a replayed one.
+    """
+    if plan.events:
+        raise PlanError(
+            "This plan was replayed with a journal, to look at. Build the plan that it was made of, and load "
+            "the scheduler's state: its events are in there."
+        )

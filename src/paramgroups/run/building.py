@@ -10,6 +10,7 @@ from paramgroups.errors import PlanError, listing
 from paramgroups.optim import OptimizerClass
 from paramgroups.planning import Plan
 from paramgroups.planning.binding import on_meta
+from paramgroups.run.adopting import check_planned
 from paramgroups.run.making import make
 from paramgroups.run.scheduler import Scheduler
 
@@ -40,6 +41,7 @@ def build(plan: Plan, model: nn.Module | None = None) -> tuple[Optimizer, Schedu
     """
     if not isinstance(plan, Plan):
         raise PlanError(f"pg.build: {type(plan).__name__} is no plan. Make one: pg.plan(model, recipe, …).")
+    check_planned(plan)
     live = plan.live_model(model)
     groups = plan.param_groups(live)
     if not groups:

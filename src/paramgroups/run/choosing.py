@@ -6,6 +6,8 @@ from paramgroups.errors import NoMatchError, PlanError, SelectorError, nearest
 from paramgroups.planning import Group, Plan
 from paramgroups.select import Selector, as_selector, nearest_match
 
+ALL = "**"
+
 
 def chosen_groups(selector: str | Selector, plan: Plan, groups: Sequence[Group]) -> tuple[str, ...]:
     """The groups that an edit means, by name.
@@ -40,6 +42,8 @@ def _touched(selector: Selector, plan: Plan, groups: Sequence[Group]) -> tuple[s
     if found.rows:
         raise SelectorError(f'"{selector.written}" selects rows, and no optimizer of torch steps rows.')
     matched = {row.name for row, whole in zip(plan.index, found.whole.tolist(), strict=True) if whole}
+    if selector.text == ALL:  # those too that joined while training, of which the index knows nothing
+        matched.update(name for group in groups for name in group.names)
     touched = [group for group in groups if matched.intersection(group.names)]
     if not touched:
         raise _no_match(selector, plan, groups, frozen=bool(matched))

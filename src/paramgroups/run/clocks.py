@@ -25,6 +25,9 @@ class Clocks:
 
     Args:
         horizon: Says what a tick is.
+
+    Attributes:
+        updated: Whether the optimizer has stepped since the last tick.
     """
 
     def __init__(self, horizon: Horizon) -> None:
@@ -33,6 +36,7 @@ class Clocks:
         self._updates = 0  # of the present round
         self._ticks = 0  # that followed them
         self._updated = False
+        self.updated = False
         self.follow(horizon)
 
     def follow(self, horizon: Horizon) -> None:
@@ -41,6 +45,11 @@ class Clocks:
         if together and not self._together:
             self._ahead = 0
         self._together = together
+
+    def resume(self, *, updated: bool) -> None:
+        """Go on where a saved run stood: whether an update had been made since its last tick."""
+        self.updated = updated
+        self._updated = self._updated or updated
 
     def tick(self, *, first: bool) -> None:
         """The scheduler steps.
@@ -53,6 +62,7 @@ class Clocks:
         """
         if first and not self._updated:
             warnings.warn(EARLY, UserWarning, stacklevel=3)
+        self.updated = False
         self._ticks += 1
         self._ahead += 1
         self._check()
@@ -63,7 +73,7 @@ class Clocks:
         Raises:
             PlanError: The scheduler has lagged behind by more than ten.
         """
-        self._updated = True
+        self._updated = self.updated = True
         if self._ticks:
             self._begin_round()
         self._updates += 1

@@ -1,11 +1,11 @@
 """Edits as events: what a user sets, scales or writes while training."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from paramgroups.errors import PlanError, ScheduleError
-from paramgroups.journal import Event
+from paramgroups.journal import Action, Event
 from paramgroups.optim import domain_of, is_finite, is_number
 from paramgroups.planning import Group
 from paramgroups.planning.events import course_of, heard
@@ -15,6 +15,19 @@ from paramgroups.run.writing import Overwritten
 from paramgroups.schedules import Horizon, Length
 from paramgroups.schedules.checks import shown
 
+WRITTEN = "written"
+"""The cause of what was found in the groups."""
+RECIPE_WORDS = (
+    "select",
+    "schedule",
+    "schedules",
+    "start",
+    "until",
+    "clock",
+    "group",
+    "missing",
+    "controllers",
+)
 Seen = dict[tuple[Any, Any], list[str]]
 
 
@@ -25,6 +38,11 @@ def settings_of(settings: Mapping[str, Any]) -> tuple[Assignment, ...]:
         PlanError: There are none, or one is a function of the row.
         RuleError: A value has no meaning.
     """
+    if said := [key for key in settings if key in RECIPE_WORDS]:
+        raise PlanError(
+            f"{said[0]}= is for the recipe: an edit sets or scales values, and groups, windows and schedules "
+            "stay as they were planned. Plan with it, or write what is to change, such as lr_scale=0.5."
+        )
     found = assignments(settings)
     if not found:
         raise PlanError("Nothing is set. Write what, such as lr=1e-4 or weight_decay_scale=0.5.")
@@ -77,9 +95,9 @@ def decided(  # noqa: PLR0913  # one for each thing that an event tells
         draft = Event(
             step, cause, "scale" if one.scales else "set", one.name, one.value, None, None, (), until
         )
-        for event in _by_value(draft, [group for group in groups if group.name in names], recipe):
-            groups = heard(groups, event, recipe)
-            events.append(event)
+        made = _by_value(draft, [group for group in groups if group.name in names], recipe)
+        groups = heard(groups, made, recipe)
+        events += made
     return events
 
 
@@ -87,13 +105,19 @@ def _by_value(draft: Event, groups: Iterable[Group], recipe: Recipe) -> list[Eve
     seen: Seen = {}
     for group in groups:
         old = course_of(group, draft.hyper).at(draft.step)
-        (after,) = heard([group], replace(draft, names=group.names), recipe)
+        (after,) = heard([group], [replace(draft, names=group.names)], recipe)
         seen.setdefault((old, after.courses[draft.hyper].at(draft.step)), []).extend(group.names)
     return [replace(draft, old=old, new=new, names=tuple(names)) for (old, new), names in seen.items()]
 
 
-def writes(found: Iterable[Overwritten], groups: Sequence[Group], step: float) -> list[Event]:
+def writes(found: Iterable[Overwritten], groups: Sequence[Group], *, step: float, tick: float) -> list[Event]:
     """What was written into groups by hand, as events: factors on top of the schedules from now on.
+
+    Args:
+        found: What was written.
+        groups: The groups by their places.
+        step: The tick of the first update that it acts on.
+        tick: The present tick. Where that is the same, the update was made with the very number.
 
     Raises:
         PlanError: It is no number that the hyperparameter may have, or stands where our value is 0.
@@ -102,14 +126,15 @@ def writes(found: Iterable[Overwritten], groups: Sequence[Group], step: float) -
     for one in found:
         _check_written(one, groups[one.place])
         seen.setdefault((one.name, one.left, one.found), []).extend(groups[one.place].names)
+    action: Action = "write" if step == tick else "scale"
     return [
-        Event(step, "written", "write", name, new / old, old, new, tuple(names))
+        Event(step, WRITTEN, action, name, new / old, old, new, tuple(names))
         for (name, old, new), names in seen.items()
     ]
 
 
 def _check_written(one: Overwritten, group: Group) -> None:
-    was = f'{one.name} of the group "{group.name}" was written as {one.found!r}'
+    was = f'{one.name} of the group "{group.name}" was written as {shown(one.found)}'
     if not is_number(one.found) or not is_finite(one.found) or one.found not in domain_of(one.name):
         raise PlanError(f"{was}: it must be a number, {domain_of(one.name)}. Write {one.left!r} back.")
     fix = f'Say what is meant: scheduler.set("{group.name}", {one.name}={one.found!r}).'
@@ -117,11 +142,6 @@ def _check_written(one: Overwritten, group: Group) -> None:
         raise PlanError(
             f"{was} where the plan has {one.left!r}, so that no factor says how it goes on. {fix}"
         )
-    if not is_finite(one.found / one.left):
+    factor = one.found / one.left
+    if not is_finite(factor) or (one.found and not factor):
         raise PlanError(f"{was} where the plan has {one.left!r}, a factor beyond all numbers. {fix}")
-
-
-def told(found: Iterable[Overwritten], groups: Sequence[Group]) -> Iterator[str]:
-    """What was written, in words."""
-    for one in found:
-        yield f'{one.name} of the group "{groups[one.place].name}" from {one.left!r} to {one.found!r}'

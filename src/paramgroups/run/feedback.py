@@ -32,6 +32,7 @@ class Feedback:
         self._states: States = tuple(controller.begin() for controller in controllers)
         self._seen: set[str] = set()
         self._due = _due(horizon) if controllers else None
+        self._unit = horizon.unit
 
     def ask(self, step: float, metrics: Mapping[str, Any]) -> tuple[States, Decisions]:
         """What all controllers that read these metrics make of them; nothing is remembered yet.
@@ -66,8 +67,8 @@ class Feedback:
             self._due = None
             if unseen := list(self._unseen()):
                 warnings.warn(
-                    f"By step {step:,.15g} nothing was observed of what these controllers read: "
-                    f"{listing(unseen)}. Tell them: scheduler.observe(val_loss=…).",
+                    f"By {self._unit} {step:,.15g} nothing was observed of what these controllers read: "
+                    f"{listing(unseen)}. Tell them by scheduler.observe, with those names.",
                     UserWarning,
                     stacklevel=3,
                 )
@@ -129,12 +130,12 @@ class Feedback:
         read = {metric for controller in self._controllers for metric in controller.metrics}
         if read.isdisjoint(metrics):
             if not read:
-                what = 'the recipe has none: pg.Recipe(…, controllers=[pg.control.plateau("**", "val_loss")])'
+                what = (
+                    'the recipe has none. pg.Recipe(…, controllers=[pg.control.plateau("**", "val_loss")]).'
+                )
             else:
-                what = f"they read: {listing(sorted(read))}. {nearest(next(iter(metrics), ''), read)}"
-            raise PlanError(
-                f"No controller reads {listing(metrics) or 'nothing'}; {what}.".replace("..", ".")
-            )
+                what = f"they read {listing(sorted(read))}. {nearest(next(iter(metrics), ''), read)}"
+            raise PlanError(f"No controller reads {listing(metrics) or 'nothing'}: {what}")
 
 
 def _due(horizon: Horizon) -> int:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from paramgroups.errors import CheckpointError, PlanError
+from paramgroups.errors import CheckpointError, PlanError, listing
 from paramgroups.indexing import named_parameters
 from paramgroups.journal import Event
 from paramgroups.optim import unpack
@@ -42,7 +42,7 @@ def joining(
     if name in taken:
         raise PlanError(
             f'A group named "{name}" was added, and there is one already. Give it another name: '
-            'optimizer.add_param_group({"params": …, "lr": …, "name": "adapter"}).'
+            'optimizer.add_param_group({"params": list(adapter.named_parameters()), "name": "adapter"}).'
         )
     settings = {
         key: value.item() if isinstance(value, torch.Tensor) else value
@@ -78,4 +78,17 @@ def check_joined(held: Mapping[str, Any], group: Group) -> None:
         raise CheckpointError(
             f'The saved run added the group "{group.name}" of {group.numel:,} numbers, and here stands '
             f'"{held.get("name")}" of {count:,}. Add the groups of the saved run, in their order.'
+        )
+
+
+def check_complete(lacking: Sequence[Group]) -> None:
+    """Refuse to go on without the groups that a saved run had added.
+
+    Raises:
+        PlanError: There are some.
+    """
+    if lacking:
+        raise PlanError(
+            f"The saved run had added {listing(group.name for group in lacking)}, and the optimizer lacks "
+            'it. Add it before going on: optimizer.add_param_group({"params": …, "name": …}).'
         )

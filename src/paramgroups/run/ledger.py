@@ -10,7 +10,7 @@ from paramgroups.planning import Group, Plan
 from paramgroups.planning.events import heard, replayed
 from paramgroups.rules import Assignment
 from paramgroups.run.choosing import chosen_groups
-from paramgroups.run.edits import decided
+from paramgroups.run.edits import WRITTEN, decided
 from paramgroups.select import Selector
 
 
@@ -31,32 +31,46 @@ class Said(NamedTuple):
 
 
 class Ledger:
-    """The plan's groups as they are after every event so far.
+    """The plan's groups as they are after every event so far, also those that another process holds.
+
+    What is decided after an update, and before the scheduler's next tick, acts on the next update: its event
+    is dated there, so that the journal tells what every update was made with. What hosts see in the groups
+    changes at once all the same.
 
     Args:
         plan: The plan.
-        groups: Its groups, in the order of an optimizer.
+        held: Those of its groups that the optimizer holds, in its order.
 
     Attributes:
         groups: The groups with all events heard; those that joined come last.
+        present: The groups as they are to stand in the optimizer until the next tick.
         journal: The events.
+        ahead: How many of the last events are dated at the next update.
     """
 
-    def __init__(self, plan: Plan, groups: Sequence[Group]) -> None:
+    def __init__(self, plan: Plan, held: Sequence[Group]) -> None:
         self._plan = plan
-        self._planned = tuple(groups)
-        self.groups = self._planned
+        names = {group.name for group in held}
+        self._adopted = len(held)
+        self._planned = (*held, *(group for group in plan.groups if group.name not in names))
+        self.groups = self.present = self._planned
         self.journal = Journal()
-
-    @property
-    def first(self) -> int:
-        """The place of the first group that joined."""
-        return len(self._planned)
+        self.ahead = 0
 
     @property
     def joined(self) -> tuple[Group, ...]:
         """The groups that joined, in their order."""
-        return self.groups[self.first :]
+        return self.present[len(self._planned) :]
+
+    @property
+    def adopted(self) -> int:
+        """The place of the first group that joined."""
+        return self._adopted
+
+    @property
+    def held(self) -> tuple[Group, ...]:
+        """The groups that stand in the optimizer, or are to, in its order."""
+        return (*self.present[: self._adopted], *self.joined)
 
     def events_of(self, said: Iterable[Said], step: float) -> list[Event]:
         """The events that wishes are, each with those before it heard; nothing acts yet.
@@ -66,34 +80,39 @@ class Ledger:
             PlanError: It matches a part of a group, the optimizer reads no such name or value, or it would
                 act at no tick.
         """
-        groups, events = self.groups, []
+        groups, events, recipe = self.groups, [], self._plan.given
         for one in said:
             if one.until is not None and one.until <= step:
                 raise PlanError(
-                    f"{one.cause}: until={one.until:,.15g} is not after the present tick, {step:,.15g}, so "
-                    "it would never act. Give a later one, or none."
+                    f"{one.cause}: until={one.until:,.15g} is not after the tick from which it acts, "
+                    f"{step:,.15g}, so it would never act. Give a later one, or none."
                 )
             names = chosen_groups(one.selector, self._plan, groups)
             made = decided(
-                one.assignments, groups, names, self._plan.given, step=step, cause=one.cause, until=one.until
+                one.assignments, groups, names, recipe, step=step, cause=one.cause, until=one.until
             )
-            for event in made:
-                groups = heard(groups, event, self._plan.given)
+            groups = heard(groups, made, recipe)
             events += made
         return events
 
-    def hear(self, events: Sequence[Event]) -> None:
-        """Let events act: all, or none where one is refused.
+    def hear(self, events: Sequence[Event], tick: float) -> None:
+        """Let events act at a tick: all, or none where one is refused.
 
         Raises:
             ParamGroupsError: One does not fit the groups.
         """
-        groups = self.groups
-        for event in events:
-            groups = heard(groups, event, self._plan.given)
+        recipe, early = self._plan.given, [_at_once(event, tick) for event in events]
+        groups = heard(self.groups, events, recipe)
+        together = self.present is self.groups and early == list(events)
+        self.present = groups if together else heard(self.present, early, recipe)
         self.groups = groups
+        self.ahead += sum(event.step > tick for event in events)
         for event in events:
             self.journal.append(event)
+
+    def settle(self) -> None:
+        """The next tick has come."""
+        self.present, self.ahead = self.groups, 0
 
     def dropped_by(self, said: Said) -> set[tuple[str, str]]:
         """The groups and hyperparameters of which it does not matter what somebody wrote: they are set anew.
@@ -105,14 +124,32 @@ class Ledger:
         names = () if said.until is not None else chosen_groups(said.selector, self._plan, self.groups)
         return {(name, one.name) for name in names for one in said.assignments if not one.scales}
 
-    def loaded(self, journal: Journal, step: float) -> "Ledger":
-        """A ledger with the events of a saved run; groups that joined since are in it, from a step on.
+    def loaded(self, journal: Journal, tick: float, ahead: int) -> "Ledger":
+        """A ledger with the events of a saved run; groups that joined since are in it, from a tick on.
+
+        Args:
+            journal: The events.
+            tick: Where the run stood.
+            ahead: How many of the last events were dated at the next update.
 
         Raises:
             CheckpointError: One does not fit the groups.
         """
+        recipe, past = self._plan.given, len(journal) - ahead
         theirs, ours = ([event for event in one if event.action == "join"] for one in (journal, self.journal))
-        made = Ledger(self._plan, self._planned)
-        made.journal = Journal([*journal, *(replace(event, step=step) for event in ours[len(theirs) :])])
-        made.groups = replayed(self._planned, made.journal, self._plan.given)
+        since = [replace(event, step=tick) for event in ours[len(theirs) :]]
+        made = Ledger(self._plan, self._planned[: self._adopted])
+        made.journal, made.ahead = Journal([*journal[:past], *since, *journal[past:]]), ahead
+        made.groups = made.present = replayed(self._planned, made.journal, recipe)
+        if ahead:
+            early = [_at_once(event, tick) for event in journal[past:]]
+            made.present = replayed(self._planned, [*journal[:past], *since, *early], recipe)
         return made
+
+
+def _at_once(event: Event, tick: float) -> Event:
+    """An event as hosts see it until the next tick: what somebody wrote stays exactly as it was written."""
+    if event.step <= tick:
+        return event
+    action = "write" if event.cause == WRITTEN else event.action
+    return replace(event, step=tick, action=action)

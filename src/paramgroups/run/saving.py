@@ -1,5 +1,6 @@
 """The state of a scheduler as plain data, and what is read out of one."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -20,12 +21,18 @@ class Saved(NamedTuple):
         steps: How often it was stepped.
         journal: What had been decided.
         feedback: What its controllers remembered, not yet read.
+        updated: Whether the optimizer had stepped since its last tick.
+        ahead: How many of the last events were dated at the next update.
+        unit: What a tick was.
     """
 
     tick: float
     steps: int
     journal: Journal
     feedback: Any
+    updated: bool
+    ahead: int
+    unit: str
 
 
 def read_state(state: Any) -> Saved:
@@ -36,7 +43,9 @@ def read_state(state: Any) -> Saved:
     """
     try:
         journal = Journal(Event.read(data) for data in state["journal"])
-        return Saved(_read_tick(state["last_epoch"]), int(state["_step_count"]), journal, state["feedback"])
+        steps, ahead = _count(state["_step_count"], 0), _count(state["ahead"], 0, len(journal))
+        tick, unit = _read_tick(state["last_epoch"]), str(state["unit"])
+        return Saved(tick, steps, journal, state["feedback"], bool(state["updated"]), ahead, unit)
     except (
         LookupError,
         TypeError,
@@ -46,11 +55,20 @@ def read_state(state: Any) -> Saved:
         PlanError,
         CheckpointError,
     ) as error:
-        found = listing(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
+        found = (
+            (listing(map(str, state)) or "nothing") if isinstance(state, Mapping) else type(state).__name__
+        )
         raise CheckpointError(
             f"This is no state of pg.Scheduler: {error!r}. It has: {found}. Load what its own state_dict() "
             "gave; a torch scheduler's state does not say which values it stood for."
         ) from error
+
+
+def _count(found: Any, least: int, most: float = math.inf) -> int:
+    count = int(found)
+    if not least <= count <= most:
+        raise CheckpointError(f"{count} is not from {least} to {most}")
+    return count
 
 
 def _read_tick(found: Any) -> float:

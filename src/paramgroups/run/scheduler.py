@@ -1,18 +1,21 @@
 """The scheduler: drives a plan through training, on any torch optimizer."""
 
+import math
 from collections.abc import Container, Sequence
 from contextlib import suppress
+from copy import copy
 from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from paramgroups.errors import PlanError
+from paramgroups.control import Controller
+from paramgroups.errors import CheckpointError, PlanError
 from paramgroups.journal import Event, Journal
-from paramgroups.optim import unpack
-from paramgroups.planning import Course, Explanation, Group, Plan
+from paramgroups.planning import Explanation, Plan
 from paramgroups.planning.binding import bind
+from paramgroups.rules import Rule
 from paramgroups.run.adopting import adopted_groups, check_arguments, check_saved
 from paramgroups.run.clocks import Clocks
 from paramgroups.run.driving import drive, driver, hook
@@ -20,11 +23,11 @@ from paramgroups.run.edits import end_of, settings_of, writes
 from paramgroups.run.feedback import Feedback
 from paramgroups.run.freezing import Freezing
 from paramgroups.run.horizons import longer
-from paramgroups.run.joining import check_joined, joining
+from paramgroups.run.joining import check_complete, check_joined, joining
 from paramgroups.run.ledger import Ledger, Said
-from paramgroups.run.others import check_alone
+from paramgroups.run.others import Others, check_order
 from paramgroups.run.saving import checked_tick, read_state
-from paramgroups.run.writing import Writer
+from paramgroups.run.seats import Seats
 from paramgroups.schedules import Horizon, Length
 from paramgroups.select import Selector
 
@@ -70,13 +73,10 @@ class Scheduler(LRScheduler):
         self._ledger = Ledger(plan, adopted_groups(optimizer, plan, bound))
         self._clocks = Clocks(plan.horizon)
         self._feedback = Feedback(plan.given.controllers, plan.horizon)
-        self._freezing = Freezing(plan, self._groups, optimizer, live, bound)
-        self._reads = frozenset(unpack(optimizer.defaults))
-        self._writer = Writer()
-        self._seated: list[Group] = []
-        self._writes_found = 0
-        for held, group in zip(optimizer.param_groups, self._groups, strict=True):
-            self._seat(held, group)
+        self._freezing = Freezing(plan, self._ledger.held, optimizer, live, bound)
+        self._others = Others(self._ledger.held)
+        self._seats = Seats(optimizer, self._ledger.held)
+        self._written = False
         super().__init__(optimizer)
         self._attach()
 
@@ -95,6 +95,7 @@ class Scheduler(LRScheduler):
             epoch = checked_tick(epoch)
         if self._step_count > 0:  # torch sets it to 0 where it makes a scheduler, and steps: that is no tick
             self._catch_up()
+            check_complete(self._ledger.held[len(self._seats.groups) :])
             self._clocks.tick(first=self.last_epoch == 0)
             self._feedback.tick(self.last_epoch)
         self._step_count += 1
@@ -102,23 +103,28 @@ class Scheduler(LRScheduler):
 
     def _update_lr(self, epoch: float | None = None) -> None:  # torch's SequentialLR calls it at a milestone
         if self._waits:  # others wrote before its turn
-            self._writer.renew()
+            self._seats.renew()
+        self._ledger.settle()
+        self._seats.follow(self._ledger.held)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch  # type: ignore[assignment]  # torch takes fractions too
         self._write()
 
     def get_lr(self) -> list[Any]:
         """The rate of each group at the present tick, as `step` writes it."""
-        return [group.courses["lr"].at(self._tick) for group in self._seated]
+        return [group.courses["lr"].at(self._tick) for group in self._seats.groups]
 
     @property
     def rates(self) -> dict[str, Any]:
         """The rate of each group at the present tick, by the group's name."""
-        return {group.name: rate for group, rate in zip(self._groups, self._last_lr, strict=False)}
+        return {group.name: rate for group, rate in zip(self._seats.groups, self._last_lr, strict=False)}
 
     @property
     def journal(self) -> Journal:
-        """What was decided so far; `plan.replay(scheduler.journal)` has the values of the whole run."""
-        return self._ledger.journal
+        """What was decided so far; `plan.replay(scheduler.journal)` has the values of the whole run.
+
+        It is a copy: what is decided later is not in it.
+        """
+        return copy(self._ledger.journal)
 
     def explain(self, name: str, step: float | None = None) -> Explanation:
         """Where each value of a parameter comes from, events included.
@@ -176,7 +182,7 @@ class Scheduler(LRScheduler):
         """
         return self._edit("set", selector, settings, steps)
 
-    def observe(self, **metrics: Any) -> tuple[Event, ...]:
+    def observe(self, /, **metrics: Any) -> tuple[Event, ...]:
         """Tell the recipe's controllers what was measured; what they decide acts at once.
 
         Args:
@@ -193,11 +199,11 @@ class Scheduler(LRScheduler):
         self._catch_up()
         states, decisions = self._feedback.ask(self._tick, metrics)
         said = [
-            Said(controller.title, rule.selector, rule.assignments, self._ticks(rule.until))
+            Said(controller.title, rule.selector, rule.assignments, self._until(controller, rule))
             for controller, rules in decisions
             for rule in rules
         ]
-        events = self._hear(self._ledger.events_of(said, self._tick))
+        events = self._hear(self._ledger.events_of(said, self._now))
         self._feedback.remember(states, metrics)
         return events
 
@@ -218,7 +224,7 @@ class Scheduler(LRScheduler):
             ScheduleError: A schedule does not fit the new length.
         """
         self._catch_up()
-        events = self._hear([longer(self._horizon, self._tick, steps=steps, epochs=epochs)])
+        events = self._hear([longer(self._horizon, self._now, steps=steps, epochs=epochs)])
         self._clocks.follow(self._horizon)
         return events
 
@@ -230,7 +236,10 @@ class Scheduler(LRScheduler):
             "last_epoch": self.last_epoch,
             "_step_count": self._step_count,
             "_last_lr": list(self._last_lr),
-            "journal": [event.data for event in self.journal],
+            "unit": self._horizon.unit,
+            "updated": self._clocks.updated,
+            "ahead": self._ledger.ahead,
+            "journal": [event.data for event in self._ledger.journal],
             "feedback": self._feedback.state(),
         }
 
@@ -245,18 +254,24 @@ class Scheduler(LRScheduler):
         self._check_driving()
         saved = read_state(state_dict)
         memory = self._feedback.read(saved.feedback)
-        ledger = self._ledger.loaded(saved.journal, max(saved.tick, 0))
-        for held, group in zip(self.optimizer.param_groups[ledger.first :], ledger.joined, strict=False):
+        if saved.unit != self._horizon.unit:
+            raise CheckpointError(
+                f"A tick was one {saved.unit} in the saved run, and is one {self._horizon.unit} in this "
+                "plan. Plan with the same of steps= and epochs=."
+            )
+        ledger = self._ledger.loaded(saved.journal, max(saved.tick, 0), saved.ahead)
+        for held, group in zip(self.optimizer.param_groups[ledger.adopted :], ledger.joined, strict=False):
             check_joined(held, group)
         self._ledger = ledger
         self._clocks.follow(self._horizon)
+        self._clocks.resume(updated=saved.updated)
         self._feedback.load(*memory)
         self.last_epoch, self._step_count = saved.tick, saved.steps  # type: ignore[assignment]  # torch takes fractions too
-        self._follow()
+        self._seats.follow(self._ledger.held)
         self._write()
 
     def __repr__(self) -> str:
-        unit, count = self._horizon.unit, len(self.journal)
+        unit, count = self._horizon.unit, len(self._ledger.journal)
         events = f", {count:,} event{'s' * (count != 1)}" if count else ""
         return f"<Scheduler of {self.plan!r} at {unit} {self.last_epoch:,.15g}{events}>"
 
@@ -266,30 +281,8 @@ class Scheduler(LRScheduler):
         self._attach()
 
     @property
-    def _groups(self) -> tuple[Group, ...]:
-        return self._ledger.groups
-
-    @property
     def _horizon(self) -> Horizon:
-        return self._groups[0].courses["lr"].horizon
-
-    def _ticks(self, length: Length | None) -> int | None:
-        return None if length is None else self._horizon.length(length, "steps")
-
-    def _edit(
-        self, cause: str, selector: str | Selector, settings: dict[str, Any], steps: Length | None
-    ) -> tuple[Event, ...]:
-        said = Said(cause, selector, settings_of(settings), end_of(steps, self._horizon, self._tick))
-        self._catch_up(said)
-        return self._hear(self._ledger.events_of([said], self._tick))
-
-    def _hear(self, events: Sequence[Event]) -> tuple[Event, ...]:
-        """Let events act at once."""
-        if events:
-            self._ledger.hear(events)
-            self._follow()
-            self._write()
-        return tuple(events)
+        return self._ledger.groups[0].courses["lr"].horizon
 
     @property
     def _waits(self) -> bool:
@@ -299,6 +292,33 @@ class Scheduler(LRScheduler):
     @property
     def _tick(self) -> float:
         return max(self.last_epoch, 0)
+
+    @property
+    def _now(self) -> float:
+        """The tick of the next update, from which decisions act."""
+        if not self._clocks.updated:
+            return self._tick
+        return self._tick + 1 if isinstance(self._tick, int) else math.nextafter(self._tick, math.inf)
+
+    def _until(self, controller: Controller, rule: Rule) -> int | None:
+        if rule.until is None:
+            return None
+        return self._horizon.length(rule.until, f"{controller.title}: until")
+
+    def _edit(
+        self, cause: str, selector: str | Selector, settings: dict[str, Any], steps: Length | None
+    ) -> tuple[Event, ...]:
+        said = Said(cause, selector, settings_of(settings), end_of(steps, self._horizon, self._now))
+        self._catch_up(said)
+        return self._hear(self._ledger.events_of([said], self._now))
+
+    def _hear(self, events: Sequence[Event]) -> tuple[Event, ...]:
+        """Let events act at once."""
+        if events:
+            self._ledger.hear(events, self._tick)
+            self._seats.follow(self._ledger.held)
+            self._write()
+        return tuple(events)
 
     def _catch_up(self, said: Said | None = None) -> None:
         """Take in what others did to the groups since: some were added, and some were written into."""
@@ -310,56 +330,37 @@ class Scheduler(LRScheduler):
         """What somebody wrote into the groups becomes events; what they hold stays as it was written."""
         if self._waits:
             return
-        written = self._writer.overwritten(self.optimizer.param_groups)
-        found = [one for one in written if (self._groups[one.place].name, one.name) not in but]
+        groups = self._seats.groups
+        found = [one for one in self._seats.overwritten if (groups[one.place].name, one.name) not in but]
         if found:
-            self._writes_found += 1
-            check_alone(self.optimizer, Scheduler, found, self._writes_found)
-            self._hear(writes(found, self._groups, self._tick))
+            check_order(self.optimizer.param_groups, groups)
+            self._others.check(self.optimizer, Scheduler, found, self._tick)
+            step = self._tick if self._written else self._now
+            self._hear(writes(found, groups, step=step, tick=self._tick))
 
     def _take_in(self) -> None:
         """Groups that were added to the optimizer follow the recipe's schedules from now on."""
-        held = self.optimizer.param_groups
-        if len(held) < self._writer.count:
-            raise PlanError(
-                f"The optimizer has {len(held):,} groups and had {self._writer.count:,}: groups were taken "
-                "away since. Leave them, and freeze what is not to be trained: scheduler.set(…, lr=0.0)."
-            )
-        if len(held) > self._writer.count:
+        if self._seats.added:
             self._take_writes()  # the next write would undo them
-        for place in range(self._writer.count, len(held)):
-            self._join(held[place], place)
+        for held in self._seats.added:
+            self._join(held)
             self._write()
 
-    def _join(self, held: dict[str, Any], place: int) -> None:
-        if place == len(self._groups):  # else a loaded journal knows it
-            event = joining(held, self._groups, self.optimizer, self.plan.planned_model(), self._tick)
-            self._ledger.hear([event])
-        group = self._groups[place]
+    def _join(self, held: dict[str, Any]) -> None:
+        place = len(self._seats.groups)
+        if place == len(self._ledger.held):  # else a loaded journal knows it
+            groups, model = self._ledger.groups, self.plan.planned_model()
+            self._ledger.hear([joining(held, groups, self.optimizer, model, self._tick)], self._tick)
+        group = self._ledger.held[place]
         check_joined(held, group)
-        held["name"] = group.name
-        self._seat(held, group)
-
-    def _seat(self, held: dict[str, Any], group: Group) -> None:
-        held["initial_lr"] = group.lr
-        self._seated.append(group)
-        self._writer.seat(held, self._read_by(group))
-
-    def _read_by(self, group: Group) -> dict[str, Course]:
-        return {name: course for name, course in group.written.items() if name in self._reads}
-
-    def _follow(self) -> None:
-        for place, (before, group) in enumerate(zip(self._seated, self._groups, strict=False)):
-            if group is not before:
-                self._seated[place] = group
-                self._writer.follow(place, self._read_by(group))
+        self._seats.take(held, group)
 
     def _write(self) -> None:
         if self._waits:
             return
-        self._writer.write(self.optimizer.param_groups, self.last_epoch)
-        self._freezing.follow(self.last_epoch)
-        self._last_lr = self._writer.rates
+        self._seats.write(self._tick)
+        self._freezing.follow(self._tick)
+        self._last_lr = self._seats.rates
 
     def _attach(self) -> None:
         drive(self.optimizer, self)
@@ -370,6 +371,7 @@ class Scheduler(LRScheduler):
 
     def _before_update(self, *_: Any) -> None:
         self._take_in()
+        self._written = not self._seats.untouched  # what is written later acts on the next update only
 
     def _count(self, *_: Any) -> None:
         self._clocks.update()
@@ -380,9 +382,7 @@ class Scheduler(LRScheduler):
 
     def _take_back(self) -> None:
         """A loaded state has brought the names and the values of the saved run."""
-        for held, group in zip(self.optimizer.param_groups, self._groups, strict=False):
-            held["name"] = group.name
-        self._writer.renew()
+        self._seats.renew()
         self._write()
 
     def _check_driving(self) -> None:

@@ -70,8 +70,8 @@ class Watch:
 def _walks(own: Sequence[str], shared: Sequence[tuple[str, Any]]) -> Iterator[Walk]:
     starts = range(0, len(shared), AT_ONCE)
     threes = [[*shared[start : start + AT_ONCE], *[shared[-1]] * AT_ONCE][:AT_ONCE] for start in starts]
-    for key, three in zip_longest(own, threes, fillvalue=()):
-        yield Walk(key or three[0][0], three)
+    for key, three in zip_longest(own, threes):
+        yield Walk(key or shared[0][0], three or [])
 
 
 def _is_one(values: Sequence[Any]) -> bool:

@@ -5,7 +5,7 @@ within the span evaluates each schedule once and costs a few dict accesses a gro
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -51,9 +51,15 @@ class Writer:
         self._look()
         self.renew()
 
-    def renew(self) -> None:
-        """Write all values next time, also those that stand still."""
+    def renew(self, *, wholly: bool = False) -> None:
+        """Write all numbers next time, also those that stand still.
+
+        Args:
+            wholly: Switches too, which are else left as somebody turned them.
+        """
         self._span = NOWHERE
+        if wholly:
+            self._left = {}
 
     def seat(self, group: dict[str, Any], courses: Courses) -> None:
         """Take one more group, whose values are these."""
@@ -65,6 +71,9 @@ class Writer:
 
     def follow(self, place: int, courses: Courses) -> None:
         """Write the values of other courses into the group at a place."""
+        for name, course in courses.items():
+            if name in self._left and course is not self._courses[place].get(name):
+                self._left[name][place] = None  # written anew, even where it is a switch
         self._courses[place] = courses
         self.renew()
 
@@ -91,6 +100,10 @@ class Writer:
         """The rate of each group as it was written; of tensors copies, never the groups' own."""
         rates = self._left["lr"]
         return [torch.as_tensor(rate).clone() for rate in rates] if self._in_tensors else list(rates)
+
+    def untouched(self, held: Held) -> bool:
+        """Whether no number was written by anybody else since."""
+        return self._watch.untouched(self._taken(held))
 
     def overwritten(self, held: Held) -> list[Overwritten]:
         """The numbers that somebody else has written since, and that differ from what was left."""
@@ -121,10 +134,10 @@ class Writer:
         parts: dict[int, Part] = {}
         rows = [self._row(courses, tick, parts) for courses in self._courses]
         keys = dict.fromkeys(key for row in rows for key in row)
-        self._left = {key: [None] * len(rows) for key in keys}
+        before, self._left = self._left, {key: [None] * len(rows) for key in keys}
         self._moving = []
         for key in keys:
-            self._lay_out(key, rows, held)
+            self._lay_out(key, rows, held, before.get(key, ()))
 
     def _look(self) -> None:
         cells = [cell for cells in self._cells for key, cell in cells.items() if key in self._left]
@@ -150,7 +163,7 @@ class Writer:
                 self._span = max(self._span[0], start), min(self._span[1], stop)
         return pack({name: parts[id(course)] for name, course in courses.items()})
 
-    def _lay_out(self, key: str, rows: list[dict[str, Any]], held: Held) -> None:
+    def _lay_out(self, key: str, rows: list[dict[str, Any]], held: Held, before: Sequence[Any]) -> None:
         """Write one hyperparameter where it stands still, and sort where it moves."""
         lane = Lane(key, self._left)
         alike: dict[Any, Any] = {}  # groups share one tuple, so that a glance at it tells that it is ours
@@ -166,6 +179,9 @@ class Writer:
                     self._moving.append(single)
                 else:
                     value = single.value(())
+                    if is_switch(value) and place < len(before) and before[place] == value:
+                        self._left[key][place] = value
+                        continue
                     single.put(held, alike.setdefault(value, value) if isinstance(value, tuple) else value)
         if lane.places:
             self._moving.append(lane)
@@ -174,3 +190,8 @@ class Writer:
 def _plain(value: Any) -> Any:
     """What a tensor or one of numpy's numbers holds."""
     return value.tolist() if hasattr(value, "tolist") else value
+
+
+def is_switch(value: Any) -> bool:
+    """Whether a value is none of the numbers that are looked after."""
+    return value is None or isinstance(value, (bool, str))
