@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramgroups.planning.cascade import Chain, Link, at, cut, merged, parted, span
+from paramgroups.planning.cascade import Cascade, Link, at, cut, merged, parted, span
 from tests.support import calls_of
 
 BASE = Link(8.0, scales=False, origin="recipe")
@@ -21,24 +21,24 @@ def links(draw: st.DrawFn) -> Link:
 
 @given(said=st.lists(links(), max_size=8))
 def test_pieces_are_what_all_links_make_at_every_tick(said: list[Link]) -> None:
-    chain = Chain((BASE,))
+    chain = Cascade((BASE,))
     for link in said:
         chain = chain.then(link)
-    assert chain == Chain((BASE, *said))
-    assert chain.pieces == Chain((BASE, *said)).pieces
+    assert chain == Cascade((BASE, *said))
+    assert chain.pieces == Cascade((BASE, *said)).pieces
     for tick in (*range(16), 2.5, 7.25, 7.3):
         assert at(chain.pieces, tick) == chain.at(tick)
 
 
 def test_a_voice_changes_the_pieces_within_it() -> None:
-    chain = Chain((BASE,)).then(Link(0.5, scales=True, origin="x", start=2, until=6))
+    chain = Cascade((BASE,)).then(Link(0.5, scales=True, origin="x", start=2, until=6))
     assert chain.pieces == ((0.0, 8.0), (2, 4.0), (6, 8.0))
     assert chain.then(Link(3.0, scales=False, origin="y", start=4)).pieces == ((0.0, 8.0), (2, 4.0), (4, 3.0))
 
 
 def test_what_goes_on_with_the_same_value_is_one_piece() -> None:
     assert merged([(0, 1.0), (2, 1.0), (3, 2.0), (4, 2.0), (5, 1.0)]) == ((0, 1.0), (3, 2.0), (5, 1.0))
-    chain = Chain((BASE,)).then(Link(1.0, scales=True, origin="x", start=2, until=6))
+    chain = Cascade((BASE,)).then(Link(1.0, scales=True, origin="x", start=2, until=6))
     assert chain.pieces == ((0.0, 8.0),)
 
 
@@ -57,10 +57,10 @@ def test_pieces_are_parted_and_cut_at_a_tick() -> None:
 
 
 def test_one_more_voice_costs_the_same_after_thousands() -> None:
-    def go(chain: Chain, start: int) -> Chain:
+    def go(chain: Cascade, start: int) -> Cascade:
         return chain.then(Link(1.0 + start % 7, scales=False, origin="x", start=start))
 
-    short = Chain((BASE,))
+    short = Cascade((BASE,))
     for start in range(10):
         short = go(short, start)
     long = short

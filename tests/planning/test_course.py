@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from paramgroups.planning.cascade import Chain, Link
+from paramgroups.planning.cascade import Cascade, Link
 from paramgroups.planning.course import Course, timings
 from paramgroups.planning.timing import Timing
 from paramgroups.schedules import Horizon, Schedule, constant, function, linear
@@ -14,10 +14,10 @@ TEN = Horizon(10)
 
 
 def course(schedule: Schedule | None = None, base: Any = 1.0, horizon: Horizon = TEN) -> Course:
-    said = Chain((Link(schedule, scales=False, origin="recipe"),))
-    clock = Chain((Link("run", scales=False, origin="recipe"),))
+    said = Cascade((Link(schedule, scales=False, origin="recipe"),))
+    clock = Cascade((Link("run", scales=False, origin="recipe"),))
     began = timings(said, clock, (0,), lambda schedule, tick: Timing(schedule, tick, horizon))
-    return Course(Chain((Link(base, scales=False, origin="recipe"),)), said, began, horizon)
+    return Course(Cascade((Link(base, scales=False, origin="recipe"),)), said, began, horizon)
 
 
 def factor(value: float, start: float, until: float = math.inf) -> Link:

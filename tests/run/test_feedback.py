@@ -305,9 +305,7 @@ class TestNeverObserved:
         optimizer, scheduler = built(model, CUT, plateau("stem", "acc"), **horizon)
         scheduler.observe(loss=1.0)
         train(model, optimizer, scheduler, range(due))
-        with pytest.warns(
-            UserWarning, match=rf'By (step|epoch) {due} nothing was observed.*acc \(plateau\("stem", "acc"\)\)'
-        ):
+        with pytest.warns(UserWarning, match=rf'By \w+ {due} nothing.*acc \(plateau\("stem", "acc"\)\)'):
             train(model, optimizer, scheduler, range(due, due + 1))
         train(model, optimizer, scheduler, range(due + 1, due + 4))
 

@@ -43,7 +43,7 @@ class Link(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Chain:
+class Cascade:
     """All links of one hyperparameter for one profile, in the order in which they are said."""
 
     links: tuple[Link, ...]
@@ -68,9 +68,9 @@ class Chain:
         edges = {0.0} | {link.start for link in self.links} | {link.until for link in self.links}
         return merged((edge, self.at(edge)) for edge in sorted(edges) if 0 <= edge < math.inf)
 
-    def then(self, link: Link) -> "Chain":
+    def then(self, link: Link) -> "Cascade":
         """This chain with one more voice, which is heard last."""
-        made = Chain((*self.links, link))
+        made = Cascade((*self.links, link))
         # Found from the pieces before, since thousands of edits may follow one another.
         vars(made)["pieces"] = _with(self.pieces, link)
         return made

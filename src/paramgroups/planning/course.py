@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from paramgroups.planning.cascade import Chain, Link, Piece, at, merged, parted, span
+from paramgroups.planning.cascade import Cascade, Link, Piece, at, merged, parted, span
 from paramgroups.planning.timing import Timing
 from paramgroups.schedules import Horizon, Schedule
 
@@ -28,8 +28,8 @@ class Course:
         exact: What stands at single ticks because it was written there, where a product would round.
     """
 
-    chain: Chain
-    schedules: Chain
+    chain: Cascade
+    schedules: Cascade
     timings: tuple[Piece, ...]
     horizon: Horizon
     exact: tuple[Piece, ...] = ()
@@ -136,8 +136,8 @@ class Course:
 
 
 def timings(
-    schedules: Chain,
-    clocks: Chain,
+    schedules: Cascade,
+    clocks: Cascade,
     thaws: tuple[int, ...],
     made: Callable[[Schedule, int], Timing],
 ) -> tuple[Piece, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 from paramgroups.errors import CheckpointError, ParamGroupsError, PlanError, ScheduleError, listing, nearest
 from paramgroups.journal import Event
 from paramgroups.optim import domain_of, is_number, optimizer_class
-from paramgroups.planning.cascade import Chain, Link
+from paramgroups.planning.cascade import Cascade, Link
 from paramgroups.planning.course import Course, timings
 from paramgroups.planning.groups import Group
 from paramgroups.planning.profile import Profile
@@ -219,18 +219,18 @@ def _joined(groups: Sequence[Group], event: Event, recipe: Recipe) -> Group:
     name, numel, told = _checked_join(event, groups)
 
     def course(name: str, value: Any) -> Course:
-        said = Chain((Link(schedules.get(name), scales=False, origin="recipe"),))
-        clock = Chain((Link("run", scales=False, origin="recipe"),))
+        said = Cascade((Link(schedules.get(name), scales=False, origin="recipe"),))
+        clock = Cascade((Link("run", scales=False, origin="recipe"),))
         began = timings(said, clock, (0,), lambda schedule, tick: Timing(schedule, tick, horizon))
-        return Course(Chain((Link(value, scales=False, origin=origin),)), said, began, horizon)
+        return Course(Cascade((Link(value, scales=False, origin=origin),)), said, began, horizon)
 
     settings = {**optimizer.defaults} | {"lr": recipe.lr} | told
     for hyper, value in settings.items():
         _check_value(hyper, value, optimizer.defaults.get(hyper))
     profile = Profile(
         optimizer,
-        named=Chain((Link(recipe.optimizer, scales=False, origin=origin),)),
-        trainable=Chain((Link(True, scales=False, origin=origin),)),
+        named=Cascade((Link(recipe.optimizer, scales=False, origin=origin),)),
+        trainable=Cascade((Link(True, scales=False, origin=origin),)),
         courses={name: course(name, value) for name, value in settings.items()},
         group=None,
         codes=(),

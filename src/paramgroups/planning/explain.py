@@ -6,7 +6,7 @@ from math import prod
 
 from paramgroups.indexing import Row
 from paramgroups.optim import pack
-from paramgroups.planning.cascade import Chain, Link
+from paramgroups.planning.cascade import Cascade, Link
 from paramgroups.planning.course import Course
 from paramgroups.planning.groups import Group
 from paramgroups.planning.matching import Segment
@@ -94,7 +94,7 @@ class Teller:
         if dropped := self.dropped(course.chain):
             yield f"dropped: {', '.join(dropped)}"
 
-    def chain(self, chain: Chain) -> Iterator[str]:
+    def chain(self, chain: Cascade) -> Iterator[str]:
         """A value without a schedule, and each time at which it changes."""
         pieces = chain.pieces if self.tick is None else ((self.tick, chain.at(self.tick)),)
         told = pieces if len(pieces) <= MOST else (*pieces[: MOST // 2], *pieces[-MOST // 2 :])
@@ -104,7 +104,7 @@ class Teller:
             since = f"from {self.horizon.unit} {start:,.0f}: " if start and self.tick is None else ""
             yield f"{since}{self.product(value, self.voices(chain, start))}"
 
-    def voices(self, chain: Chain, tick: float) -> list[str]:
+    def voices(self, chain: Cascade, tick: float) -> list[str]:
         """Who makes the value at a tick."""
         acting = list(chain.acting(tick))
         first, folded, last = acting[:SHOWN], acting[SHOWN:-1], acting[SHOWN:][-1:]
@@ -128,14 +128,14 @@ class Teller:
             when += f" of its clock from {self.horizon.unit} {timing.began:,}"
         return f"{decimal(timing.factor(tick))} ({shape!r} at {when})"
 
-    def schedule(self, start: float, timing: Timing, said: Chain) -> str:
+    def schedule(self, start: float, timing: Timing, said: Cascade) -> str:
         """Which schedule acts from a tick on, and who gives it."""
         unit = self.horizon.unit
         since = f"from {unit} {start:,.0f} " if start else ""
         clock = f", its clock from {unit} {timing.began:,}" if timing.began else ""
         return f"{since}× {timing.schedule!r} ({said.acting(start)[-1].origin}{clock})"
 
-    def dropped(self, chain: Chain) -> list[str]:
+    def dropped(self, chain: Cascade) -> list[str]:
         """What a rule set anew, or what acts at no time: every link that is nowhere heard."""
         ticks = [start for start, _ in chain.pieces] if self.tick is None else [self.tick]
         if len(chain.links) > MOST:  # of many edits it is not told which of them others dropped

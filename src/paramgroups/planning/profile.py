@@ -9,7 +9,7 @@ from typing import Any
 
 from paramgroups.errors import PlanError, nearest
 from paramgroups.optim import OptimizerClass, is_number, optimizer_class, pack
-from paramgroups.planning.cascade import Chain, Link
+from paramgroups.planning.cascade import Cascade, Link
 from paramgroups.planning.course import DEFAULT, Course, timings
 from paramgroups.planning.matching import Match, place_of
 from paramgroups.planning.timing import Timing
@@ -35,8 +35,8 @@ class Profile:
     """
 
     optimizer: OptimizerClass
-    named: Chain
-    trainable: Chain
+    named: Cascade
+    trainable: Cascade
     courses: Mapping[str, Course]
     group: str | None
     codes: tuple[int, ...]
@@ -116,9 +116,9 @@ class Profiler:
 
     def _resolve(self, codes: tuple[int, ...], *, trainable: bool) -> Profile:
         said = self._said(codes)
-        named = Chain((_base(self.recipe.optimizer, "recipe"), *said.get("optimizer", ())))
+        named = Cascade((_base(self.recipe.optimizer, "recipe"), *said.get("optimizer", ())))
         optimizer = optimizer_class(named.links[-1].value)
-        frozen = Chain((_base(trainable, "model"), *said.get("trainable", ())))
+        frozen = Cascade((_base(trainable, "model"), *said.get("trainable", ())))
         thaws = _thaws(frozen)
         courses = self._untouched_courses(optimizer, said.get(CLOCKS, []), thaws)
         touched = {name.removeprefix(SCHEDULE).removeprefix(CLOCK) for name in said}
@@ -140,22 +140,24 @@ class Profiler:
                 link = _base(settings.get(name, default), "recipe")
                 if name not in settings:
                     link = link._replace(origin=f"{DEFAULT}{optimizer.name}")
-                schedule = Chain((_base(schedules.get(name), "recipe"),))
-                self._untouched[key][name] = self._course(Chain((link,)), schedule, clocks, thaws)
+                schedule = Cascade((_base(schedules.get(name), "recipe"),))
+                self._untouched[key][name] = self._course(Cascade((link,)), schedule, clocks, thaws)
         return self._untouched[key]
 
     def _touched(self, name: str, course: Course, said: Said, thaws: tuple[int, ...]) -> Course:
         """The course of a hyperparameter of which rules say something."""
-        chain = Chain((*course.chain.links, *said.get(name, ())))
+        chain = Cascade((*course.chain.links, *said.get(name, ())))
         self._check_scales(name, chain)
         if SCHEDULE + name not in said:
             return Course(chain, course.schedules, course.timings, self.horizon)
-        schedules = Chain((*course.schedules.links, *said[SCHEDULE + name]))
+        schedules = Cascade((*course.schedules.links, *said[SCHEDULE + name]))
         clocks = sorted([*said.get(CLOCKS, ()), *said[CLOCK + name]], key=lambda link: link.rule)
         return self._course(chain, schedules, clocks, thaws)
 
-    def _course(self, chain: Chain, schedules: Chain, clocks: list[Link], thaws: tuple[int, ...]) -> Course:
-        clock = Chain((_base("run", "recipe"), *clocks))
+    def _course(
+        self, chain: Cascade, schedules: Cascade, clocks: list[Link], thaws: tuple[int, ...]
+    ) -> Course:
+        clock = Cascade((_base("run", "recipe"), *clocks))
         return Course(chain, schedules, timings(schedules, clock, thaws, self._timing), self.horizon)
 
     def _timing(self, schedule: Schedule, began: int) -> Timing:
@@ -164,7 +166,7 @@ class Profiler:
             self._timings[schedule, began] = Timing(schedule, began, self.horizon)
         return self._timings[schedule, began]
 
-    def _check_scales(self, name: str, chain: Chain) -> None:
+    def _check_scales(self, name: str, chain: Cascade) -> None:
         standing: Any = None
         for link in chain.links:
             if link.scales and not is_number(standing):
@@ -193,6 +195,6 @@ def _base(value: Any, origin: str) -> Link:
     return Link(value, scales=False, origin=origin)
 
 
-def _thaws(trainable: Chain) -> tuple[int, ...]:
+def _thaws(trainable: Cascade) -> tuple[int, ...]:
     pairs = pairwise([(0.0, False), *trainable.pieces])
     return tuple(int(start) for (_, before), (start, now) in pairs if now and not before)

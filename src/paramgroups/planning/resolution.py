@@ -10,7 +10,7 @@ from paramgroups.errors import PlanError
 from paramgroups.indexing import Index
 from paramgroups.planning.matching import Match, Pins, Segment, match_rules, profiles_of, segments_of
 from paramgroups.planning.profile import Profile, Profiler
-from paramgroups.planning.watching import Watch, kinds_of, watched_at, watches_of
+from paramgroups.planning.watched import Watched, kinds_of, watched_at, watches_of
 from paramgroups.rules import Recipe
 from paramgroups.schedules import Horizon
 
@@ -35,7 +35,7 @@ class Resolution:
     numbers: np.ndarray[Any, np.dtype[np.int64]]
     profiles: tuple[Profile, ...]
     segments: dict[int, tuple[tuple[Segment, Profile], ...]]
-    watches: tuple[Watch, ...] = ()
+    watches: tuple[Watched, ...] = ()
 
     def profile_at(self, position: int, row: int | None = None) -> Profile:
         """The profile of the parameter at a position of the index, or of one row of it."""

@@ -8,7 +8,7 @@ from paramgroups.errors import PlanError, nearest
 from paramgroups.indexing import Index, Row
 from paramgroups.optim import pack
 from paramgroups.optim.hyperparameters import PACKED
-from paramgroups.planning.cascade import Chain
+from paramgroups.planning.cascade import Cascade
 from paramgroups.planning.numbers import decimal
 from paramgroups.planning.profile import Profile
 
@@ -92,7 +92,7 @@ class PlanRow:
         tick = start if self._tick is None else self._tick
         return " × ".join(link.cause(self.row) for link in chain.acting(tick))
 
-    def _cascade(self, hyper: str) -> tuple[Chain, float]:
+    def _cascade(self, hyper: str) -> tuple[Cascade, float]:
         profile = self._profile
         own = {"trainable": profile.trainable, "optimizer": profile.named}
         if hyper in own:

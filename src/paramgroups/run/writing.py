@@ -12,8 +12,8 @@ import torch
 
 from paramgroups.optim import pack, unpack
 from paramgroups.planning.course import Course
+from paramgroups.run.glances import Glance
 from paramgroups.run.lanes import Cell, Held, Lane, Part, Single, Slots, moves
-from paramgroups.run.watching import Watch
 
 Courses = Mapping[str, Course]
 NOWHERE = (math.inf, -math.inf)
@@ -103,12 +103,12 @@ class Writer:
 
     def untouched(self, held: Held) -> bool:
         """Whether no number was written by anybody else since."""
-        return self._watch.untouched(self._taken(held))
+        return self._glance.untouched(self._taken(held))
 
     def overwritten(self, held: Held) -> list[Overwritten]:
         """The numbers that somebody else has written since, and that differ from what was left."""
         held = self._taken(held)
-        if self._watch.untouched(held):
+        if self._glance.untouched(held):
             return []
         found = [one for place, group in enumerate(held) for one in self._unlike(place, group)]
         if not found:
@@ -119,7 +119,7 @@ class Writer:
         return held if len(held) == self.count else held[: self.count]
 
     def _unlike(self, place: int, group: Mapping[str, Any]) -> Iterator[Overwritten]:
-        for key in self._watch.keys:
+        for key in self._glance.keys:
             cell, left = self._cells[place].get(key), self._left[key][place]
             was = unpack({key: left if cell is None else cell.left})
             now = unpack({key: _plain(group.get(key, left))})
@@ -141,7 +141,7 @@ class Writer:
 
     def _look(self) -> None:
         cells = [cell for cells in self._cells for key, cell in cells.items() if key in self._left]
-        self._watch = Watch(self._left, {lane.key for lane in self._moving}, cells)
+        self._glance = Glance(self._left, {lane.key for lane in self._moving}, cells)
         self._in_tensors = any("lr" in cells for cells in self._cells)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class Walk(NamedTuple):
         return True
 
 
-class Watch:
+class Glance:
     """Looks whether the numbers in an optimizer's groups are the very objects that were left there.
 
     Args:

@@ -12,7 +12,7 @@ from paramgroups.rules import Controller, Recipe
 from paramgroups.select import Selector
 
 
-class Watch(NamedTuple):
+class Watched(NamedTuple):
     """A selector of a controller, and for each parameter 1 where it matches."""
 
     controller: Controller
@@ -20,24 +20,24 @@ class Watch(NamedTuple):
     codes: Codes
 
 
-def watches_of(recipe: Recipe, index: Index, pins: Pins) -> tuple[Watch, ...]:
+def watches_of(recipe: Recipe, index: Index, pins: Pins) -> tuple[Watched, ...]:
     """The selectors of all controllers, each once.
 
     Raises:
         NoMatchError: One matches nothing.
         PlanError: One matches rows of a tensor.
     """
-    watches: dict[Selector, Watch] = {}
+    watches: dict[Selector, Watched] = {}
     for controller in recipe.controllers:
         for selector in controller.selectors:
             if selector not in watches:
-                watches[selector] = Watch(
+                watches[selector] = Watched(
                     controller, selector, _codes(controller, selector, recipe, index, pins)
                 )
     return tuple(watches.values())
 
 
-def kinds_of(trainable: Codes, watches: Sequence[Watch]) -> Codes:
+def kinds_of(trainable: Codes, watches: Sequence[Watched]) -> Codes:
     """A number for each parameter, the same where the model and all controllers treat them alike."""
     kinds = trainable
     for watch in watches:
@@ -45,7 +45,7 @@ def kinds_of(trainable: Codes, watches: Sequence[Watch]) -> Codes:
     return kinds
 
 
-def watched_at(position: int, watches: Sequence[Watch]) -> tuple[str, ...]:
+def watched_at(position: int, watches: Sequence[Watched]) -> tuple[str, ...]:
     """The selectors of controllers that match the parameter at a position of the index."""
     return tuple(watch.selector.text for watch in watches if watch.codes[position])
 

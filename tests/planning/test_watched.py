@@ -7,7 +7,7 @@ import pytest
 import paramgroups as pg
 from paramgroups.control import function, greedy, plateau
 from paramgroups.errors import NoMatchError, ParamGroupsError, PlanError
-from paramgroups.planning.watching import kinds_of, watched_at, watches_of
+from paramgroups.planning.watched import kinds_of, watched_at, watches_of
 from tests.planning.models import INDEX, planned
 
 
