@@ -6,9 +6,13 @@ Every message says what was asked, what was found, and the fix.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from reprlib import Repr
 from typing import Literal
 
 Severity = Literal["error", "warning", "advice"]
+
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
 
 
 class ParamGroupsError(Exception):
@@ -80,8 +84,20 @@ def nearest(asked: str, known: Iterable[str]) -> str:
     if close := get_close_matches(asked, words, n=1, cutoff=0.6):
         return f'Nearest: "{close[0]}".'
     few = 24
-    shown = ", ".join(words[:few]) + (", …" if len(words) > few else "")
-    return f"Known: {shown}."
+    first = ", ".join(words[:few]) + (", …" if len(words) > few else "")
+    return f"Known: {first}."
+
+
+def shown(value: object) -> str:
+    """A short `repr`, also of what is huge, deeply nested or without one.
+
+    >>> shown(list(range(1000)))
+    '[0, 1, 2, 3, 4, 5, ...]'
+    """
+    try:
+        return _SHORT.repr(value)
+    except ValueError:  # an int of more digits than Python prints
+        return f"<{type(value).__name__}>"
 
 
 def listing(names: Iterable[str], limit: int = 5) -> str:

@@ -1,7 +1,8 @@
 import pytest
 
-from paramgroups.control.checks import count, label, metric, pair, plain
-from paramgroups.errors import RuleError
+from paramgroups.control import greedy, plateau
+from paramgroups.control.checks import count, label, metric, pair, plain, selector
+from paramgroups.errors import RuleError, SelectorError
 
 
 def test_what_is_well_said_is_taken() -> None:
@@ -22,3 +23,16 @@ def test_what_is_too_deep_is_refused() -> None:
         deep = [deep]
     with pytest.raises(RuleError, match="which JSON cannot hold"):
         plain("state", deep)
+
+
+def test_what_is_no_name_is_told_with_a_name_of_its_kind() -> None:
+    with pytest.raises(RuleError, match=r'metric=5: give a name, such as metric="val_loss"\.'):
+        plateau("head", 5)  # type: ignore[arg-type]  # a user's mistake
+    with pytest.raises(RuleError, match=r"label=' ': give a name, such as label=\"my guard\"\."):
+        label("label", " ")
+
+
+def test_what_is_no_selector_is_told_with_one() -> None:
+    with pytest.raises(SelectorError, match=r'selector=5 is no selector\. Write .* selector="head"\.'):
+        greedy(5, "loss")  # type: ignore[arg-type]  # a user's mistake
+    assert selector("selector", "head").text == "head"

@@ -26,11 +26,14 @@ def test_a_recipe_with_controllers_is_read_back_from_its_data() -> None:
     ("make", "message"),
     [
         (
-            lambda: MAKERS["plateau"]("head", "loss", factr=0.5),
+            lambda: MAKERS["plateau"](select="head", metric="loss", factr=0.5),
             r"plateau has no option 'factr'\. Nearest: \"factor\"",
         ),
-        (lambda: MAKERS["plateau"]("head", "loss", window=3), r"plateau has no option 'window'"),
-        (lambda: MAKERS["greedy"]("head", "loss", mode=1), r"mode=1 is not known"),
+        (
+            lambda: MAKERS["plateau"](select="head", metric="loss", window=3),
+            r"plateau has no option 'window'",
+        ),
+        (lambda: MAKERS["greedy"](select="head", metric="loss", mode=1), r"mode=1 is not known"),
     ],
     ids=["unknown", "of another", "value"],
 )
@@ -42,7 +45,10 @@ def test_mistakes_are_named(make: Callable[[], Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ({"use": "plateau", "metric": "loss"}, r"controllers\[1\]: use = \"plateau\": missing .*'select'"),
+        (
+            {"use": "plateau", "metric": "loss"},
+            r"controllers\[1\]: plateau lacks select\. It takes: select, metric, factor, patience, .*, nan\.",
+        ),
         ({"use": "plato", "select": "head"}, r"controllers\[1\]: use = 'plato' is not known"),
         ({"use": "plateau", "select": "head", "metric": "loss", "floor": 2}, r"controllers\[1\]: floor=2"),
     ],

@@ -128,7 +128,7 @@ def test_a_threshold_below_one_is_asked_only_of_a_share_that_falls() -> None:
 
 @given(watchers(), METRICS)
 def test_nan_as_an_error_names_metric_and_step(watcher: Any, metrics: list[float]) -> None:
-    strict = MAKERS[watcher.word]("head", "loss", **{**watcher.options(), "nan": "error"})
+    strict = MAKERS[watcher.word](select="head", metric="loss", **{**watcher.options(), "nan": "error"})
     bad = float("-inf") if watcher.mode == "min" else float("inf")
     state = strict.begin()
     for step, value in enumerate(metrics):

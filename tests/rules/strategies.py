@@ -67,7 +67,7 @@ def rules(draw: st.DrawFn) -> Rule:
 @st.composite
 def recipes(draw: st.DrawFn) -> Recipe:
     """Recipes of some rules."""
-    settings = draw(
+    settings: dict[str, Any] = draw(
         st.fixed_dictionaries({}, optional={"weight_decay": RATES, "beta2": FRACTIONS, "foreach": FREE})
     )
     return Recipe(

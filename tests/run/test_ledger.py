@@ -199,3 +199,20 @@ def test_a_group_that_joined_is_explained_and_is_part_of_all(model: Net) -> None
     assert told.title == 'joined while training, group "adapter"'
     assert told.chains["lr"][0].startswith("0.9 = 2 (add_param_group, step 0) × 0.5 (scale, step 1) × 0.9")
     assert plan.replay(scheduler.journal).curve("adapter.bias")[1] == 0.9
+
+
+def test_a_rate_that_is_set_anew_drops_what_controllers_made_of_it(model: Net) -> None:
+    greedy = pg.control.greedy("**", "loss", patience=0, factor=0.5, floor=0.25, restart=2)
+    floor = pg.control.plateau("**", "val", patience=0, factor=0.1, floor=0.1)
+    asked = recipe(controllers=[greedy, floor], schedule=None, rules=[])
+    _, scheduler = pg.build(pg.plan(model, asked, steps=20))
+    for _ in range(3):
+        scheduler.observe(loss=1.0, val=1.0)
+    assert scheduler.get_last_lr()[0] == pytest.approx(2 * 0.5 * 0.5 * 0.1)
+    scheduler.set("**", lr=0.1)
+    scheduler.observe(loss=1.0)
+    assert scheduler.get_last_lr()[0] == pytest.approx(
+        0.05
+    )  # a cut, and not a restart from factors that are gone
+    scheduler.observe(val=1.0)
+    assert scheduler.get_last_lr()[0] == pytest.approx(0.005)  # as far above its floor as at the start

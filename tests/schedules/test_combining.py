@@ -105,13 +105,18 @@ def test_a_product_past_all_numbers_is_refused_where_it_is() -> None:
         at(50)
 
 
+A_HALF = r"0.5 is a number. Write constant\(0.5\), as in constant\(0.5\) \* linear\(\)"
+
+
 @pytest.mark.parametrize(
     ("made", "message"),
     [
         (product, "A product has no schedules. Write at least one"),
-        (lambda: cosine() * 0.5, "0.5 is no schedule. Write one"),  # type: ignore[operator]  # a mistake
-        (lambda: 0.5 * cosine(), "0.5 is no schedule. Write one"),
-        (lambda: clamp(0.5), "clamp: schedule=0.5 is no schedule"),  # type: ignore[arg-type]  # a mistake
+        (lambda: cosine() * 0.5, A_HALF),  # type: ignore[operator]  # a mistake
+        (lambda: 0.5 * cosine(), A_HALF),
+        (lambda: cosine() * "a", "'a' is no schedule. Write one"),  # type: ignore[operator]  # a mistake
+        (lambda: True * cosine(), "True is no schedule. Write one"),
+        (lambda: clamp(0.5), r"clamp: schedule=0.5 is a number. Write constant\(0.5\)"),  # type: ignore[arg-type]  # a mistake
         (lambda: window(cosine), "window: schedule=<class .*> is no schedule"),  # type: ignore[arg-type]  # a mistake
         (
             lambda: cosine().clamp(low=0.5, high=0.1),

@@ -44,8 +44,11 @@ def test_a_cycle_that_grows_past_all_numbers_is_refused_where_it_does() -> None:
 def test_ways_of_nothing_are_refused() -> None:
     with pytest.raises(ScheduleError, match="cyclic: down=0 is 0"):
         cyclic(start=0, up=3, down=0)
-    with pytest.raises(ScheduleError, match=r"cyclic: up='1%' is less than a tick of 10 steps. Write up=1"):
-        cyclic(start=0, up="1%").over(Horizon.of(steps=10))
+
+
+def test_ways_that_are_shares_are_at_least_a_tick() -> None:
+    at = cyclic(start=0, up="1%", down="10%").over(Horizon.of(steps=20))
+    assert [at(t) for t in range(5)] == [0, 1, 0.5, 0, 1]
 
 
 def test_feet_and_tops_are_turns_where_the_end_is_known() -> None:

@@ -13,17 +13,20 @@ def test_a_period_may_be_an_epoch() -> None:
     assert (at(19), at(20), at(40)) == (1.0, 0.5, 0.25)
 
 
-def test_a_period_below_a_tick_is_refused() -> None:
-    for schedule in (step(every="1%"), exponential(0.5, every="1%")):
-        with pytest.raises(ScheduleError, match=r"every='1%' is less than a tick of 10 steps. Write every=1"):
-            schedule.over(Horizon.of(steps=10))
+TRIAL = Horizon.of(steps=20, steps_per_epoch=2)
 
 
-def test_a_timescale_below_a_tick_is_refused() -> None:
-    with pytest.raises(
-        ScheduleError, match=r"timescale='1%' is less than a tick of 10 steps. Write timescale=1"
-    ):
-        inverse_sqrt("1%").over(Horizon.of(steps=10))
+@pytest.mark.parametrize("share", ["1%", "0.1 epochs"])
+def test_a_period_that_is_a_share_is_at_least_a_tick(share: str) -> None:
+    at = step(0.5, every=share).over(TRIAL)
+    assert [at(t) for t in range(4)] == [1.0, 0.5, 0.25, 0.125]
+    assert exponential(0.5, every=share).over(TRIAL)(3) == 0.125
+    assert inverse_sqrt(share).over(TRIAL)(3) == 0.5
+
+
+def test_a_period_of_nothing_is_refused() -> None:
+    with pytest.raises(ScheduleError, match="step: every='0%' is 0"):
+        step(every="0%")
     with pytest.raises(ScheduleError, match="inverse_sqrt: timescale=0 is 0"):
         inverse_sqrt(0)
 
@@ -37,6 +40,11 @@ def test_an_inverse_root_goes_on_for_ever_and_meets_the_warm_up() -> None:
 def test_each_milestone_cuts_and_twice_the_same_cuts_twice() -> None:
     at = milestones(0.5, at=(10, "20%", "20%", 90)).over(HUNDRED)
     assert [at(t) for t in (0, 9, 10, 19, 20, 89, 90, 99)] == [1, 1, 0.5, 0.5, 0.125, 0.125, 0.0625, 0.0625]
+
+
+def test_milestones_count_in_any_order() -> None:
+    at = milestones(0.5, at=(60, "30%", 60, 10)).over(HUNDRED)
+    assert [at(t) for t in (9, 10, 30, 60)] == [1, 0.5, 0.25, 0.0625]
 
 
 def test_a_share_among_milestones_is_of_the_part() -> None:
@@ -55,8 +63,6 @@ def test_milestones_in_ticks_need_no_end() -> None:
 @pytest.mark.parametrize(
     ("schedule", "message"),
     [
-        (milestones(at=(30, 20)), r"milestones: at=\(30, 20\) are not in order. Write the earliest first"),
-        (milestones(at=("50%", 20)), "are not in order"),
         (
             milestones(at=(30, 101)),
             "milestones: at=101 is past the end of its 100 steps. Write an earlier one",

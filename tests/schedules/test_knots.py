@@ -71,10 +71,14 @@ def test_what_are_no_points_is_refused(settings: dict[str, Any], message: str) -
         piecewise(**settings)
 
 
+def test_points_are_met_in_the_order_of_their_ticks() -> None:
+    at = piecewise([("50%", 1), (0, 0), (50, 0.5), (100, 0)]).over(HUNDRED)
+    assert [at(t) for t in (0, 25, 50, 100)] == [0, 0.5, 0.5, 0]
+
+
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        (piecewise([(50, 1), (40, 0)]), r"piecewise: points=\(\(50, 1.0\), \(40, 0.0\)\) are not in order"),
         (piecewise([(0, 1), (101, 0)]), "piecewise: points=101 is past the end of its 100 steps"),
         (triangular(rise=101), "triangular: rise=101 is past the end of its 100 steps"),
         (one_cycle(rise="60%", symmetric=True), "one_cycle: rise='60%' twice is longer than its 100 steps"),

@@ -123,7 +123,6 @@ def test_what_has_no_meaning_is_refused(settings: dict[str, Any], message: str) 
     ("schedule", "horizon", "message"),
     [
         (cosine().repeat(times=3), Horizon.of(), "repeat needs to know how long it takes"),
-        (cosine().repeat(every="1%"), Horizon.of(steps=10), "every='1%' is less than a tick of 10 steps"),
         (
             cosine(length=30).repeat(every=20),
             HUNDRED,
@@ -148,6 +147,11 @@ def test_turns_are_beginnings_and_those_within() -> None:
     assert cosine().repeat(every=1).turns(HUNDRED, 100) == range(101)
     assert table([1, 0]).repeat(times=2).turns(HUNDRED, 100) == range(101)
     assert cosine().repeat(every=30).turns(Horizon.of(), None) is None
+
+
+def test_a_period_that_is_a_share_is_at_least_a_tick() -> None:
+    at = constant().repeat(every="1%", factor=0.5).over(Horizon.of(steps=20))
+    assert [at(t) for t in range(4)] == [1, 0.5, 0.25, 0.125]
 
 
 def test_more_repetitions_than_ticks_cost_no_more() -> None:

@@ -1,9 +1,12 @@
 import copy
 import math
 import pickle
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, dataclass
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,9 +14,11 @@ import paramgroups.schedules
 from paramgroups.errors import ScheduleError
 from paramgroups.schedules import (
     Chain,
+    Factor,
     Horizon,
     Piece,
     Schedule,
+    Shape,
     constant,
     cosine,
     cyclic,
@@ -262,8 +267,8 @@ def test_a_schedule_longer_than_the_horizon_is_refused(schedule: Schedule, named
 
 
 def test_what_is_no_schedule_or_horizon_is_refused() -> None:
-    with pytest.raises(ScheduleError, match=r"0.5 is no schedule. Write one"):
-        warmup(5).then(0.5)  # type: ignore[arg-type]  # a user's mistake
+    with pytest.raises(ScheduleError, match=r"'0.5' is no schedule. Write one"):
+        warmup(5).then("0.5")  # type: ignore[arg-type]  # a user's mistake
     with pytest.raises(ScheduleError, match=r"100 is no horizon. Write Horizon.of"):
         cosine().over(100)  # type: ignore[arg-type]  # a user's mistake
     with pytest.raises(ScheduleError, match="A chain has no parts"):
@@ -275,6 +280,46 @@ def test_a_factor_too_large_for_a_number_is_refused_where_it_is() -> None:
     assert at(2) == 100
     with pytest.raises(ScheduleError, match="exponential is too large for a number at tick 400"):
         at(400)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        table([1.0] * 3),
+        linear(),
+        warmup(5).then(cosine()),
+        cosine().repeat(every=7),
+        linear() * step(every=9),
+    ],
+    ids=["table", "one shape", "chain", "repeat", "product"],
+)
+@pytest.mark.parametrize(
+    "asked",
+    [math.nan, "a", None, 1j, np.arange(3), torch.arange(3)],
+    ids=["nan", "text", "none", "complex", "array", "tensor"],
+)
+def test_what_is_no_tick_has_no_factor(schedule: Schedule, asked: Any) -> None:
+    with pytest.raises(ScheduleError, match=r"is no tick\. Ask at a number: the first tick is 0\."):
+        schedule.over(HUNDRED)(asked)
+
+
+@dataclass(frozen=True, repr=False)
+class Broken(Shape):
+    def formula(self, horizon: Horizon, ticks: int | None) -> Factor:  # noqa: ARG002 - it fails anyhow
+        return lambda t: math.sqrt(-1 - t)
+
+
+@pytest.mark.parametrize("schedule", [Broken(), warmup(5).then(Broken())], ids=["one shape", "chain"])
+def test_a_formula_that_fails_at_a_tick_is_not_blamed_on_the_tick(schedule: Schedule) -> None:
+    with pytest.raises(ValueError, match="math domain error"):
+        schedule.over(HUNDRED)(7)
+
+
+@pytest.mark.parametrize("asked", [math.inf, 10**400], ids=["infinity", "a huge int"])
+def test_past_all_ticks_a_factor_is_held(asked: float) -> None:
+    assert cosine(end=0.5).over(HUNDRED)(asked) == 0.5
+    assert step(0.5, every=5).over(Horizon.of())(asked) == 0.0
+    assert warmup(5).then(step(0.5, every=5)).over(Horizon.of())(asked) == 0.0
 
 
 def test_pieces_are_places() -> None:

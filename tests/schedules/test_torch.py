@@ -49,6 +49,10 @@ STEPPED = {
         milestones(0.3, at=(30, 80, 200)),
         lambda o: torchs.MultiStepLR(o, [30, 80, 200], gamma=0.3),
     ),
+    "MultiStepLR, out of order": (
+        milestones(0.3, at=(200, 30, 80)),
+        lambda o: torchs.MultiStepLR(o, [200, 30, 80], gamma=0.3),
+    ),
     "MultiStepLR, twice at once": (
         milestones(at=(30, "20%", "20%")),
         lambda o: torchs.MultiStepLR(o, [30, 60, 60]),

@@ -5,10 +5,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from paramgroups.control.checks import pair, plain
-from paramgroups.errors import ParamGroupsError, RuleError, listing
+from paramgroups.errors import ParamGroupsError, RuleError, listing, shown
 from paramgroups.rules import Controller, Observation, RowValue, Rule, State
 from paramgroups.rules.rule import OWN
-from paramgroups.schedules.checks import shown
 
 
 def ask(controller: Controller, state: State, seen: Observation) -> tuple[dict[str, Any], tuple[Rule, ...]]:

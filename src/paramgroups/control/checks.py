@@ -6,9 +6,9 @@ from collections.abc import Callable
 from keyword import iskeyword
 from typing import Any
 
-from paramgroups.errors import RuleError, ScheduleError
-from paramgroups.rules.checks import factor, name_text, one_of
-from paramgroups.schedules.checks import shown, whole
+from paramgroups.errors import RuleError, ScheduleError, SelectorError, shown
+from paramgroups.rules.checks import factor, one_of
+from paramgroups.schedules.checks import whole
 from paramgroups.select import Selector, as_selector
 
 
@@ -30,7 +30,7 @@ def metric(option: str, value: Any) -> str:
     Raises:
         RuleError: It is no text, is blank, or no call can name it.
     """
-    name = name_text(option, value)
+    name = _name(option, value, "val_loss")
     if iskeyword(name):
         raise RuleError(
             f'{option}="{name}" is a word of Python, so observe({name}=…) cannot be written. Rename it.'
@@ -44,7 +44,7 @@ def label(option: str, value: Any) -> str:
     Raises:
         RuleError: It is none.
     """
-    name = name_text(option, value)
+    name = _name(option, value, "my guard")
     if not name.isprintable():
         raise RuleError(f'{option}={shown(value)}: give a name on one line, such as {option}="my guard".')
     return name
@@ -76,8 +76,21 @@ def pair(answer: Any) -> tuple[Any, Any]:
     return answer
 
 
-def _selector(_option: str, value: Any) -> Selector:
+def selector(option: str, value: Any) -> Selector:
+    """What is selected.
+
+    Raises:
+        SelectorError: It is no selector.
+    """
+    if not isinstance(value, str | Selector):
+        raise SelectorError(f'{option}={shown(value)} is no selector. Write one, such as {option}="head".')
     return as_selector(value)
+
+
+def _name(option: str, value: Any, example: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise RuleError(f'{option}={shown(value)}: give a name, such as {option}="{example}".')
+    return value
 
 
 def _factor(option: str, value: Any) -> float:
@@ -110,7 +123,7 @@ def _at_least_one(option: str, value: Any) -> int:
 
 
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "selector": _selector,
+    "selector": selector,
     "metric": metric,
     "factor": _factor,
     "patience": count,

@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
-from paramgroups.control.checks import label, metric, pair, plain
-from paramgroups.errors import RuleError
+from paramgroups.control.checks import label, metric, pair, plain, selector
+from paramgroups.errors import RuleError, shown
 from paramgroups.rules import Controller, Observation, Rule, State
-from paramgroups.schedules.checks import shown
 from paramgroups.select import Selector, as_selector
 
 Given = Callable[[Any, Observation], tuple[Any, Rule | Sequence[Rule]]]
@@ -56,7 +55,7 @@ class function(Controller):
         values = {
             "label": label("label", self.label),
             "fn": _called(self.fn),
-            "selector": tuple(map(as_selector, _several("selector", self.selector))),
+            "selector": tuple(selector("selector", one) for one in _several("selector", self.selector)),
             "metric": tuple(metric("metric", name) for name in _several("metric", self.metric)),
             "start": plain("start", self.start),
         }

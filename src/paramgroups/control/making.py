@@ -13,19 +13,21 @@ from paramgroups.rules import Controller
 from paramgroups.rules.toml import NONE
 
 
-def _made(kind: type[Watcher], select: Any, metric: Any, **options: Any) -> Controller:
+def _made(kind: type[Watcher], /, **given: Any) -> Controller:
     """The controller that the keys of a table describe.
 
     Raises:
-        RuleError: It has no such option, or one is out of its range.
+        RuleError: A key is lacking or not known, or an option is out of its range.
         SelectorError: The selector is not in the language.
     """
-    known = [field.name for field in fields(kind) if field.kw_only]
-    for option in options:
+    known = ["select", "metric", *(field.name for field in fields(kind) if field.kw_only)]
+    for option in given:
         if option not in known:
             raise RuleError(f"{kind.__name__} has no option {option!r}. {nearest(option, known)}")
-    given: dict[str, Any] = {option: None if value == NONE else value for option, value in options.items()}
-    return kind(select, metric, **given)
+    if absent := [needed for needed in ("select", "metric") if needed not in given]:
+        raise RuleError(f"{kind.__name__} lacks {' and '.join(absent)}. It takes: {', '.join(known)}.")
+    options: dict[str, Any] = {option: None if value == NONE else value for option, value in given.items()}
+    return kind(options.pop("select"), options.pop("metric"), **options)
 
 
 MAKERS: dict[str, Callable[..., Controller]] = {

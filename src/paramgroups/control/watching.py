@@ -107,6 +107,10 @@ class Watcher(Controller):
             value = self._worst
         return self._follow(state, value)
 
+    def dropped(self, state: State) -> State:
+        """As before its first cut, for what floor and ceiling bound."""
+        return {**state, "product": 1.0}
+
     @abstractmethod
     def _follow(self, state: State, value: float) -> Answer:
         """What it makes of a measurement: a finite number, or infinitely bad."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args
 
-from paramgroups.errors import CheckpointError, listing, nearest
-from paramgroups.journal.plain import finite, jsonable, plain, shown, text, tick
+from paramgroups.errors import CheckpointError, listing, nearest, shown
+from paramgroups.journal.plain import finite, jsonable, plain, text, tick
 
 Action = Literal["set", "scale", "write", "horizon", "join"]
 

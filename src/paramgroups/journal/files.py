@@ -5,8 +5,7 @@ from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 
-from paramgroups.errors import FileError
-from paramgroups.journal.plain import shown
+from paramgroups.errors import FileError, shown
 
 
 def write(path: str | PathLike[str], content: str) -> None:

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from typing import overload
 
-from paramgroups.errors import CheckpointError, FileError
+from paramgroups.errors import CheckpointError, FileError, shown
 from paramgroups.journal.diff import JournalDiff, compare
 from paramgroups.journal.event import Event
 from paramgroups.journal.files import read, write
-from paramgroups.journal.plain import shown, text
+from paramgroups.journal.plain import text
 
 HEADINGS = ("step", "what", "how", "by", "of")
 

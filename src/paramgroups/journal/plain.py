@@ -1,24 +1,12 @@
 """Plain data: what JSON can hold and give back exactly."""
 
 import math
-import reprlib
 from typing import Any
 
-from paramgroups.errors import CheckpointError
+from paramgroups.errors import CheckpointError, shown
 
 DEEPEST = 8
 """Lists in lists, and dicts in dicts, of a value."""
-
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 80
-
-
-def shown(value: object) -> str:
-    """A short `repr`, also of what is huge, deeply nested or without one."""
-    try:
-        return _SHORT.repr(value)
-    except ValueError:  # an int of more digits than Python prints
-        return f"<{type(value).__name__}>"
 
 
 def plain(key: str, value: Any, depth: int = 0) -> Any:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from paramgroups.schedules import Factor, Horizon, Schedule, Shape
-from paramgroups.schedules.schedule import around
+from paramgroups.schedules.turning import around
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,10 @@ class Controller(ABC):
     def observe(self, state: State, seen: Observation) -> tuple[State, Sequence[Rule]]:
         """What it makes of an observation: its next state, and rules that act from now on."""
 
+    def dropped(self, state: State) -> State:
+        """Its state after all rates that it may change were set anew, which drops its factors."""
+        return state
+
     @abstractmethod
     def to_data(self) -> dict[str, Any]:
         """Itself as plain data, for TOML: `{use = "plateau", select = "head", metric = "val_loss"}`.

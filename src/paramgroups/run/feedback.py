@@ -1,12 +1,14 @@
 """Controllers at work: what they are told, what they remember, and what they decide."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from paramgroups.control import Controller, Observation, ask
 from paramgroups.errors import CheckpointError, PlanError, listing, nearest
+from paramgroups.journal import Event
 from paramgroups.optim import is_number
+from paramgroups.planning import Plan
 from paramgroups.rules import Rule
 from paramgroups.schedules import Horizon
 from paramgroups.schedules.checks import shown
@@ -60,6 +62,20 @@ class Feedback:
         """Keep what was made of an observation."""
         self._states = states
         self._seen.update(metrics)
+
+    def drop(self, events: Iterable[Event], plan: Plan) -> None:
+        """Tell controllers of rates that were set anew for good: their factors went with what stood there."""
+        names = {
+            name
+            for event in events
+            if event.action == "set" and event.hyper == "lr" and event.until is None
+            for name in event.names
+        }
+        if names:
+            self._states = tuple(
+                controller.dropped(state) if names.issuperset(_names_of(controller, plan)) else state
+                for controller, state in zip(self._controllers, self._states, strict=True)
+            )
 
     def tick(self, step: float) -> None:
         """Warn once, when a metric should long have been seen and was not."""
@@ -136,6 +152,17 @@ class Feedback:
             else:
                 what = f"they read {listing(sorted(read))}. {nearest(next(iter(metrics), ''), read)}"
             raise PlanError(f"No controller reads {listing(metrics) or 'nothing'}: {what}")
+
+
+def _names_of(controller: Controller, plan: Plan) -> Iterator[str]:
+    """All that a controller may change."""
+    for selector in controller.selectors:
+        matched = selector.select(plan.index, plan.pins).whole.tolist()
+        yield from (
+            row.name
+            for row, inside in zip(plan.index, matched, strict=True)
+            if inside and row.name in plan.group_of
+        )
 
 
 def _due(horizon: Horizon) -> int:

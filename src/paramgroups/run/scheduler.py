@@ -310,7 +310,9 @@ class Scheduler(LRScheduler):
     ) -> tuple[Event, ...]:
         said = Said(cause, selector, settings_of(settings), end_of(steps, self._horizon, self._now))
         self._catch_up(said)
-        return self._hear(self._ledger.events_of([said], self._now))
+        events = self._hear(self._ledger.events_of([said], self._now))
+        self._feedback.drop(events, self.plan)
+        return events
 
     def _hear(self, events: Sequence[Event]) -> tuple[Event, ...]:
         """Let events act at once."""

@@ -1,27 +1,15 @@
 """What a number, a text or a length may be, said once for horizons and schedules."""
 
 import math
-import reprlib
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from numbers import Integral, Real
 
 from paramgroups.errors import ScheduleError, listing
+from paramgroups.errors import shown as shown  # noqa: PLC0414 - other packages import it from here
 
 MOST_TICKS = 2**53
 """The last count that a float holds exactly; factors are evaluated at float ticks."""
-
-
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 80
-
-
-def shown(value: object) -> str:
-    """A short `repr`, also of what is huge, deeply nested or without one."""
-    try:
-        return _SHORT.repr(value)
-    except ValueError:  # an int of more digits than Python prints
-        return f"<{type(value).__name__}>"
 
 
 def whole(what: str, value: object, *, least: int) -> int:

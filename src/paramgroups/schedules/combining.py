@@ -8,13 +8,14 @@ from dataclasses import KW_ONLY, dataclass, replace
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from paramgroups.errors import ScheduleError
-from paramgroups.schedules.checks import finite, shown
+from paramgroups.errors import ScheduleError, shown
+from paramgroups.schedules.checks import finite
 from paramgroups.schedules.horizon import Horizon, nearest_tick
 from paramgroups.schedules.lengths import Length, length
 from paramgroups.schedules.places import place
-from paramgroups.schedules.schedule import COMBINED, Factor, Schedule, Shape, Turns, a_schedule, around
+from paramgroups.schedules.schedule import COMBINED, Factor, Schedule, Shape, a_schedule
 from paramgroups.schedules.settings import CHECKS, Checks
+from paramgroups.schedules.turning import Turns, around
 
 DEEPEST = 20  # schedules within schedules, so that no walk over one runs out of stack
 
@@ -79,10 +80,8 @@ class product(Combination):
     def __init__(self, *schedules: Schedule, length: Length | None = None) -> None:
         if not schedules:
             raise ScheduleError("A product has no schedules. Write at least one: product(cosine()).")
-        opened = tuple(factor for one in schedules for factor in _opened(one))
-        object.__setattr__(self, "schedules", opened)
-        object.__setattr__(self, "length", length)
-        self.__post_init__()
+        object.__setattr__(self, "schedules", tuple(part for one in schedules for part in _multiplied(one)))
+        super().__init__(length=length)
 
     @property
     def held(self) -> tuple[Schedule, ...]:
@@ -122,7 +121,7 @@ class product(Combination):
         return cls(*settings.pop("schedules"), **settings)
 
 
-def _opened(one: Schedule) -> tuple[Schedule, ...]:
+def _multiplied(one: Schedule) -> tuple[Schedule, ...]:
     if isinstance(one, product) and one.length is None:
         return one.schedules
     return (a_schedule("", one),)

@@ -9,7 +9,8 @@ from paramgroups.schedules.checks import finite
 from paramgroups.schedules.decays import period_of
 from paramgroups.schedules.horizon import Horizon
 from paramgroups.schedules.lengths import Length
-from paramgroups.schedules.schedule import Factor, Shape, Turns
+from paramgroups.schedules.schedule import Factor, Shape
+from paramgroups.schedules.turning import Turns
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)

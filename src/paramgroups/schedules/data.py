@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from dataclasses import MISSING, fields
 from typing import Any
 
-from paramgroups.errors import ScheduleError, listing, nearest
-from paramgroups.schedules.checks import shown
+from paramgroups.errors import ScheduleError, listing, nearest, shown
 from paramgroups.schedules.combining import DEEPEST, clamp, product, window
 from paramgroups.schedules.cycles import cyclic
 from paramgroups.schedules.decays import exponential, inverse_sqrt, milestones, step

@@ -5,11 +5,8 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from itertools import pairwise
 from typing import ClassVar
 
-from paramgroups.errors import ScheduleError
-from paramgroups.schedules.checks import shown
 from paramgroups.schedules.horizon import Horizon, nearest_tick
 from paramgroups.schedules.lengths import Length
 from paramgroups.schedules.places import place
@@ -87,11 +84,11 @@ class milestones(Shape):
 
     Args:
         factor: What each cut multiplies by.
-        at: The ticks, in order; shares are of this schedule's own length. Twice the same cuts twice.
+        at: The ticks, in any order; shares are of this schedule's own length. Twice the same cuts twice.
         length: How long it takes.
 
     Raises:
-        ScheduleError: A setting is out of its range; the ticks are not in order, or past the end.
+        ScheduleError: A setting is out of its range, or a tick is past the end.
 
     Example:
         >>> at = milestones(0.5, at=(30, "60%")).over(Horizon.of(steps=100))
@@ -107,11 +104,7 @@ class milestones(Shape):
 
     def formula(self, horizon: Horizon, ticks: int | None) -> Factor:
         """The factor at a tick."""
-        cuts = [nearest_tick(place(self.word, "at", one, horizon, ticks)) for one in self.at]
-        if any(later < earlier for earlier, later in pairwise(cuts)):
-            raise ScheduleError(
-                f"milestones: at={shown(self.at)} are not in order. Write the earliest first."
-            )
+        cuts = sorted(nearest_tick(place(self.word, "at", one, horizon, ticks)) for one in self.at)
         factor = self.factor
         return lambda t: factor ** bisect_right(cuts, t)
 
@@ -148,14 +141,9 @@ class inverse_sqrt(Shape):
 
 
 def period_of(shape: Shape, setting: str, horizon: Horizon) -> int:
-    """The ticks of a shape's period; a share of a short training may come to none.
+    """The ticks of a shape's period: at least one, for a share of a short training may come to none.
 
     Raises:
-        ScheduleError: It is less than a tick.
+        ScheduleError: It asks what the horizon does not know.
     """
-    asked = getattr(shape, setting)
-    ticks = horizon.length(asked, f"{shape.word}: {setting}")
-    if not ticks:
-        found = f"{shape.word}: {setting}={asked!r} is less than a tick of {horizon}."
-        raise ScheduleError(f"{found} Write {setting}=1.")
-    return ticks
+    return max(horizon.length(getattr(shape, setting), f"{shape.word}: {setting}"), 1)

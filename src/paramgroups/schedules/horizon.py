@@ -5,8 +5,8 @@ from fractions import Fraction
 from math import floor
 from typing import Literal
 
-from paramgroups.errors import ScheduleError
-from paramgroups.schedules.checks import MOST_TICKS, shown, whole
+from paramgroups.errors import ScheduleError, shown
+from paramgroups.schedules.checks import MOST_TICKS, whole
 from paramgroups.schedules.lengths import Length, read_length
 
 

@@ -7,16 +7,18 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
+from operator import itemgetter
 from typing import ClassVar, Literal
 
 from paramgroups.errors import ScheduleError
-from paramgroups.schedules.checks import one_of, shown
+from paramgroups.schedules.checks import one_of
 from paramgroups.schedules.horizon import Horizon
 from paramgroups.schedules.lengths import Length
 from paramgroups.schedules.places import place
-from paramgroups.schedules.schedule import Factor, Shape, Turns
+from paramgroups.schedules.schedule import Factor, Shape
 from paramgroups.schedules.settings import CHECKS, Checks
 from paramgroups.schedules.shapes import known
+from paramgroups.schedules.turning import Turns
 
 Knot = tuple[float, float]
 """A tick, and the factor there."""
@@ -71,15 +73,16 @@ def _through(knots: Sequence[Knot], curve: Callable[[float, float, float], float
 class piecewise(Knotted):
     """Through points of your own: at each tick its factor, and a line, a half cosine or a step between.
 
-    Before the first point its factor is held, and after the last. Two points at one tick are a jump.
+    Before the first point its factor is held, and after the last. Two points at one tick are a jump, from
+    the one written first.
 
     Args:
-        points: Pairs of a tick and a factor, the earliest first; shares are of this schedule's own length.
+        points: Pairs of a tick and a factor, in any order; shares are of this schedule's own length.
         between: How to go from a point to the next: `"linear"`, `"cosine"`, or `"hold"` until there.
         length: How long it takes.
 
     Raises:
-        ScheduleError: A setting is out of its range; the ticks are not in order, or past the end.
+        ScheduleError: A setting is out of its range, or a tick is past the end.
 
     Example:
         >>> at = piecewise([(0, 0.1), (10, 1), ("100%", 0)]).over(Horizon.of(steps=110))
@@ -99,11 +102,7 @@ class piecewise(Knotted):
     def knots(self, horizon: Horizon, ticks: int | None) -> Sequence[Knot]:
         """The points, resolved."""
         found = [(place(self.word, "points", at, horizon, ticks), factor) for at, factor in self.points]
-        if any(later < earlier for (earlier, _), (later, _) in pairwise(found)):
-            raise ScheduleError(
-                f"piecewise: points={shown(self.points)} are not in order. Write the earliest first."
-            )
-        return [(float(tick), factor) for tick, factor in found]
+        return [(float(tick), factor) for tick, factor in sorted(found, key=itemgetter(0))]
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)

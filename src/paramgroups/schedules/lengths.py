@@ -4,8 +4,8 @@ import re
 from fractions import Fraction
 from typing import Literal, NamedTuple, cast
 
-from paramgroups.errors import ScheduleError
-from paramgroups.schedules.checks import MOST_TICKS, factor, listed, shown, whole
+from paramgroups.errors import ScheduleError, shown
+from paramgroups.schedules.checks import MOST_TICKS, factor, listed, whole
 
 Length = int | str
 Unit = Literal["tick", "%", "epoch", "step"]

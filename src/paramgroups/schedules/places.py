@@ -3,8 +3,7 @@
 from dataclasses import replace
 from fractions import Fraction
 
-from paramgroups.errors import ScheduleError
-from paramgroups.schedules.checks import shown
+from paramgroups.errors import ScheduleError, shown
 from paramgroups.schedules.horizon import Horizon
 from paramgroups.schedules.lengths import Length
 

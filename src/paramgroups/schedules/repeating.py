@@ -15,8 +15,9 @@ from paramgroups.schedules.combining import Combination
 from paramgroups.schedules.decays import period_of
 from paramgroups.schedules.horizon import Horizon, nearest_tick
 from paramgroups.schedules.lengths import Length
-from paramgroups.schedules.schedule import COMBINED, Factor, Schedule, Turns
+from paramgroups.schedules.schedule import COMBINED, Factor, Schedule
 from paramgroups.schedules.shapes import known
+from paramgroups.schedules.turning import Turns
 
 
 @dataclass(frozen=True, repr=False)

@@ -1,25 +1,29 @@
 """What every schedule is: a frozen object that becomes a function of the tick once the horizon is known."""
 
-import math
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Any, ClassVar, NamedTuple
 
-from paramgroups.errors import ScheduleError
-from paramgroups.schedules.checks import shown
+from paramgroups.errors import ScheduleError, shown
+from paramgroups.schedules.checks import MOST_TICKS
 from paramgroups.schedules.horizon import Horizon
 from paramgroups.schedules.layout import Part, lay_out
 from paramgroups.schedules.lengths import Length
 from paramgroups.schedules.settings import CHECKS, Checks
+from paramgroups.schedules.turning import Turns
 
 Factor = Callable[[float], float]
 """The factor at a tick; the first tick is 0."""
-Turns = Sequence[float]
-"""Ticks, perhaps between two, where a factor may turn or jump; between neighbours it goes one way."""
 COMBINED: dict[str, Callable[..., "Shape"]] = {}
-"""What the methods of a schedule make of it, by name: classes of shapes, which cannot stand before Shape."""
+"""What the methods of a schedule make of it, by name.
+
+These are shapes, so their modules import this one, and it cannot import them: each enters its own here.
+"""
+NO_NUMBER = (TypeError, ValueError, RuntimeError)
+"""What arithmetic raises of texts, arrays and tensors. What a user's function raises is our error by then."""
 
 
 class Piece(NamedTuple):
@@ -98,15 +102,17 @@ class Schedule(ABC):
         later, end = starts[1:], _end(acting[-1])
 
         def at(t: float) -> float:
-            if t < 0:
-                t = 0
-            elif t > end:
-                t = end
-            i = bisect_right(later, t)
             try:
+                if not 0 <= t <= end:
+                    t = _held(t, end)
+                i = bisect_right(later, t)
                 return formulas[i](t - starts[i])
             except OverflowError:
                 raise acting[i].shape.too_large(t - starts[i]) from None
+            except NO_NUMBER as error:
+                if isinstance(t, Real):  # then it is the formula that fails
+                    raise
+                raise _no_tick(t) from error
 
         return at
 
@@ -201,8 +207,21 @@ class Schedule(ABC):
         return COMBINED["window"](self, start=start, until=until, length=length)
 
 
-def _end(last: Piece) -> float:
-    return math.inf if last.ticks is None else last.start + last.ticks
+def _end(last: Piece) -> int:
+    return MOST_TICKS if last.ticks is None else last.start + last.ticks
+
+
+def _held(t: float, end: float) -> float:
+    """The tick at which a factor is held that is asked before the first tick, or past the end."""
+    if t < 0:
+        return 0
+    if t > end:
+        return end
+    raise _no_tick(t)  # NaN is neither
+
+
+def _no_tick(t: object) -> ScheduleError:
+    return ScheduleError(f"{shown(t)} is no tick. Ask at a number: the first tick is 0.")
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -272,17 +291,19 @@ class Shape(Schedule):
     def spanning(self, horizon: Horizon, ticks: int | None) -> Factor:
         """The formula over so many ticks: as at 0 before them, as at the end after them."""
         formula = self.formula(horizon, ticks)
-        end = math.inf if ticks is None else ticks
+        end = MOST_TICKS if ticks is None else ticks
 
         def at(t: float) -> float:
-            if t < 0:
-                t = 0
-            elif t > end:
-                t = end
             try:
+                if not 0 <= t <= end:
+                    t = _held(t, end)
                 return formula(t)
             except OverflowError:
                 raise self.too_large(t) from None
+            except NO_NUMBER as error:
+                if isinstance(t, Real):  # then it is the formula that fails
+                    raise
+                raise _no_tick(t) from error
 
         return at
 
@@ -324,7 +345,7 @@ class Chain(Schedule):
     parts: tuple[Schedule, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "parts", _opened(self.parts))
+        object.__setattr__(self, "parts", _in_a_row(self.parts))
         filling = [shown(shape) for shape in self.shapes if shape.length is None]
         if len(filling) > 1:
             raise ScheduleError(
@@ -347,20 +368,18 @@ class Chain(Schedule):
         return first + "".join(f".then({other})" for other in others)
 
 
-def around(turns: Iterable[float]) -> set[int]:
-    """The whole ticks about each turn: the one before, for a jump, and both neighbours, for a bend."""
-    return {tick for turn in turns for tick in (math.floor(turn) - 1, math.floor(turn), math.ceil(turn))}
-
-
 def a_schedule(what: str, value: object) -> Schedule:
     """A schedule; `what` is empty where it has no name."""
     if isinstance(value, Schedule):
         return value
     asked = f"{what}={shown(value)}" if what else shown(value)
+    if isinstance(value, Real) and not isinstance(value, bool):
+        times = f"constant({shown(value)})"
+        raise ScheduleError(f"{asked} is a number. Write {times}, as in {times} * linear().")
     raise ScheduleError(f"{asked} is no schedule. Write one, such as cosine(end=0.01).")
 
 
-def _opened(parts: Iterable[object]) -> tuple[Shape, ...]:
+def _in_a_row(parts: Iterable[object]) -> tuple[Shape, ...]:
     found: list[Shape] = []
     for part in parts:
         found.extend(a_schedule("", part).shapes)
@@ -371,5 +390,5 @@ def _opened(parts: Iterable[object]) -> tuple[Shape, ...]:
 
 def chained(parts: Iterable[Schedule]) -> Schedule:
     """One shape as it is, several as a chain."""
-    shapes = _opened(parts)
+    shapes = _in_a_row(parts)
     return shapes[0] if len(shapes) == 1 else Chain(shapes)

@@ -110,7 +110,7 @@ class Lion(torch.optim.Optimizer):
         super().__init__(params, {**ALGORITHMS["lion"].defaults, "lr": lr, **settings})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> Any:
         """One step."""
         assert closure is None
         for group in self.param_groups:
@@ -118,7 +118,7 @@ class Lion(torch.optim.Optimizer):
             for param in group["params"]:
                 moment = self.state[param].setdefault("exp_avg", torch.zeros_like(param))
                 direction = (beta1 * moment + (1 - beta1) * param.grad).sign()
-                param -= group["lr"] * (direction + group["weight_decay"] * param)
+                param.sub_(group["lr"] * (direction + group["weight_decay"] * param))
                 moment.copy_(beta2 * moment + (1 - beta2) * param.grad)
 
 

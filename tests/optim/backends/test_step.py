@@ -115,12 +115,14 @@ def test_statistics_change_no_number(backend: str) -> None:
 
 @BOTH
 def test_nothing_to_step(backend: str) -> None:
-    for shapes in ([], [0], [0, 0]):
-        empty = adamw([torch.zeros(count) for count in shapes], backend)
+    for sizes, cuts in (([0], [[]]), ([0], [[0]]), ([0, 3], [[0], []])):
+        params = [torch.zeros(size) for size in sizes]
+        empty = adamw(params, backend, cuts)
         statistics = empty.sum_up()
-        empty.step([torch.zeros(count) for count in shapes])
-        assert statistics.shape == (len(shapes), STATISTICS)
+        empty.step([torch.ones(size) for size in sizes])
+        assert statistics.shape == (sum(map(len, cuts)), STATISTICS)
         assert not statistics.any()
+        assert not any(param.any() for param in params)
 
 
 @BOTH

@@ -1,5 +1,5 @@
 """RAdam: Adam whose rate is rectified while the second moment is uncertain."""
-# ruff: noqa: PLR0913 - a rule's arguments are the symbols of its formula
+# ruff: noqa: PLR0913, PLR0917 - a rule's arguments are the symbols of its formula
 
 from types import MappingProxyType
 
@@ -26,12 +26,13 @@ def prepare(
     correction = 1.0 - beta2**step
     limit = 2.0 / (1.0 - beta2) - 1.0
     length = limit - 2.0 * step * beta2**step / correction
+    enough = 5.0
     # both sides of `where` are computed: where the rate is not rectified, any legal numbers do
-    top, now = where(length > 5.0, limit, 6.0), where(length > 5.0, length, 6.0)
+    top, now = where(length > enough, limit, 6.0), where(length > enough, length, 6.0)
     rectified = sqrt((now - 4.0) * (now - 2.0) * top / ((top - 4.0) * (top - 2.0) * now))
     rate = lr / (1.0 - beta1**step)
     adaptive = rate * rectified * sqrt(correction)
-    return side, shrink, pull, 1.0 - beta1, beta2, 1.0 - beta2, rate, adaptive, eps, length, 5.0
+    return side, shrink, pull, 1.0 - beta1, beta2, 1.0 - beta2, rate, adaptive, eps, length, enough
 
 
 def update(

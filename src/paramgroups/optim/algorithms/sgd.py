@@ -1,5 +1,5 @@
 """Stochastic gradient descent: plain, with momentum, with Nesterov's momentum."""
-# ruff: noqa: PLR0913 - a rule's arguments are the symbols of its formula
+# ruff: noqa: PLR0913, PLR0917 - a rule's arguments are the symbols of its formula
 
 from types import MappingProxyType
 

@@ -1,6 +1,6 @@
-"""What a compiled kernel needs below Numba's own language: memory by address, and the words of update rules."""
+"""What a kernel needs below Numba's own language: memory by address, and the words of update rules."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -28,7 +28,7 @@ def _pointer(builder: Any, cell: Cell, base: Any, index: Any) -> Any:
     return builder.gep(builder.inttoptr(base, cell.stored.as_pointer()), [index])
 
 
-def loading(cells: Sequence[str], computing: str) -> Callable[..., Any]:
+def loading(cells: Sequence[str], computing: str) -> Any:
     """`load(bases, index)`: one number of each array, in the type of computing.
 
     Args:
@@ -52,7 +52,7 @@ def loading(cells: Sequence[str], computing: str) -> Callable[..., Any]:
     return load
 
 
-def storing(cells: Sequence[str], read_only: int) -> Callable[..., Any]:
+def storing(cells: Sequence[str], read_only: int) -> Any:
     """`store(bases, index, numbers)`: one number to each array but the one that is only read.
 
     Args:
@@ -80,7 +80,7 @@ def storing(cells: Sequence[str], read_only: int) -> Callable[..., Any]:
 COMPUTED = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
 
 
-def narrowing(computing: str) -> Callable[..., Any]:
+def narrowing(computing: str) -> Any:
     """`narrow(constants)`: a rule's constants in the type of computing."""
 
     @intrinsic  # type: ignore[untyped-decorator] # numba has no types

@@ -1,4 +1,5 @@
 """The compiled pass over all chunks: one kernel for each rule, set of dtypes, and statistics on or off."""
+# ruff: noqa: PLR0913, PLR0917 - a compiled function takes its tables one by one
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -35,8 +36,8 @@ ARRAYS = HYPERS = 0
 class Kernel:
     """Both forms of one pass; the parallel one takes the number of threads before all else."""
 
-    serial: Callable[..., None]
-    parallel: Callable[..., None]
+    serial: Any
+    parallel: Any
 
 
 def _pass_plain(bases: Any, first: int, last: int, scale: Any, constants: Any, _: Floats, __: int) -> None:
@@ -169,4 +170,4 @@ def _digest(rule: Algorithm) -> str:
 
 @cache
 def _below() -> bytes:
-    return b"".join(Path(module.__file__).read_bytes() for module in (cells, intrinsics))
+    return b"".join(Path(str(module.__file__)).read_bytes() for module in (cells, intrinsics))

@@ -56,9 +56,7 @@ def _threads(chunks: Ints) -> int:
     return min(torch.get_num_threads(), int(numba.config.NUMBA_NUM_THREADS), len(chunks))
 
 
-def _run_together(
-    kernel: Kernel, threads: int, counter: Ints, chunks: Ints, *tables: Ints | Floats
-) -> None:
+def _run_together(kernel: Kernel, threads: int, counter: Ints, chunks: Ints, *tables: Ints | Floats) -> None:
     before = numba.get_num_threads()
     numba.set_num_threads(threads)
     try:
