@@ -14,15 +14,12 @@ import torch
 RESULTS = Path(__file__).parent / "results"
 
 
-def interleaved(
-    tasks: Mapping[str, Callable[[], Any]], rounds: int, after: Callable[[], Any] | None = None
-) -> dict[str, float]:
+def interleaved(tasks: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
     """The median time of each task in seconds; every round runs each of them once.
 
     Args:
         tasks: What is timed.
         rounds: How often.
-        after: What runs after each round, untimed.
     """
     times: dict[str, list[float]] = {name: [] for name in tasks}
     for _ in range(rounds):
@@ -31,8 +28,6 @@ def interleaved(
             start = time.perf_counter()
             task()
             times[name].append(time.perf_counter() - start)
-        if after is not None:
-            after()
     return {name: median(found) for name, found in times.items()}
 
 

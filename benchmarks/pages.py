@@ -56,7 +56,8 @@ def scheduling(kept: Kept) -> str:
 `scheduler.step()` of `pg.Scheduler` beside torch's `LambdaLR` with a lambda for each group, on
 `torch.optim.AdamW` and `torch.optim.SGD` of one tiny tensor a group; both write the same rates. In
 microseconds, medians of one run in which all take turns, on one thread; {c["groups"]:,} groups, and
-{c["usual groups"]} as a usual plan has.
+{c["usual groups"]} as a usual plan has. A turn is many ticks in a row, which find their data in the cache;
+"a tick alone" is one that finds the cache cold, as between the updates of a large model.
 
 {micro}
 

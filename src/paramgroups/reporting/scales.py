@@ -44,5 +44,5 @@ def linear_limits(values: Sequence[float]) -> tuple[float, float]:
     low, high = min(values), max(values)
     if 0 <= 2 * low <= high:
         low = 0.0
-    room = ROOM * (high - low or abs(high) or 1.0)
+    room = ROOM * (high - low or abs(high) or 1.0) or ROOM  # a share of the smallest numbers is nothing
     return low - room, high + room

@@ -110,9 +110,11 @@ class Ledger:
         for event in events:
             self.journal.append(event)
 
-    def settle(self) -> None:
-        """The next tick has come."""
+    def settle(self) -> bool:
+        """The next tick has come: whether the groups that are to stand in the optimizer are others now."""
+        changes = self.present is not self.groups
         self.present, self.ahead = self.groups, 0
+        return changes
 
     def dropped_by(self, said: Said) -> set[tuple[str, str]]:
         """The groups and hyperparameters of which it does not matter what somebody wrote: they are set anew.

@@ -104,8 +104,8 @@ class Scheduler(LRScheduler):
     def _update_lr(self, epoch: float | None = None) -> None:  # torch's SequentialLR calls it at a milestone
         if self._waits:  # others wrote before its turn
             self._seats.renew()
-        self._ledger.settle()
-        self._seats.follow(self._ledger.held)
+        if self._ledger.settle():
+            self._seats.follow(self._ledger.held)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch  # type: ignore[assignment]  # torch takes fractions too
         self._write()
 
