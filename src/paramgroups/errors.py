@@ -47,6 +47,10 @@ class CheckpointError(ParamGroupsError):
     """A saved state does not fit what it is loaded into."""
 
 
+class OptimizerError(ParamGroupsError):
+    """An optimizer cannot be made as asked, or a tensor cannot be stepped."""
+
+
 class FileError(ParamGroupsError):
     """A file cannot be read, or does not hold what it should."""
 

@@ -1,12 +1,13 @@
 """When decisions act: the journal tells what every update was made with, and hosts see a change at once."""
 
+import warnings
 from typing import Any
 
 import pytest
 from torch import nn
 
 import paramgroups as pg
-from paramgroups.errors import CheckpointError, PlanError, RuleError
+from paramgroups.errors import CheckpointError, NoMatchError, PlanError, RuleError
 from paramgroups.schedules import linear
 from tests.run.models import Net, net
 
@@ -216,3 +217,56 @@ def test_a_rate_that_is_set_anew_drops_what_controllers_made_of_it(model: Net) -
     )  # a cut, and not a restart from factors that are gone
     scheduler.observe(val=1.0)
     assert scheduler.get_last_lr()[0] == pytest.approx(0.005)  # as far above its floor as at the start
+
+
+def test_a_metric_that_is_given_as_a_tick_is_told(model: Net) -> None:
+    optimizer, scheduler = pg.build(pg.plan(model, recipe(controllers=[CUT]), steps=20))
+    scheduler.observe(loss=1.0)
+    for _ in range(3):
+        optimizer.step()
+        scheduler.step()
+    with pytest.warns(UserWarning, match=r"goes back to that step. A metric is told by scheduler\.observe"):
+        scheduler.step(0.8)
+
+
+def test_training_long_past_its_end_is_told_once(model: Net) -> None:
+    optimizer, scheduler = pg.build(pg.plan(model, recipe(), epochs=2))
+    told = []
+    for tick in range(1, 30):
+        optimizer.step()
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            scheduler.step()
+        told += [(tick, str(one.message)) for one in found]
+    assert [tick for tick, _ in told] == [13]
+    assert "10 epochs past its end, 2 epochs" in told[0][1]
+
+
+def test_a_controller_that_is_given_the_name_of_a_group_is_told_its_selector(model: Net) -> None:
+    named = recipe(rules=[pg.rule("head", group="top")], controllers=[pg.control.plateau("top", "loss")])
+    with pytest.raises(NoMatchError, match='It names a group, and a controller takes a selector: "head"'):
+        pg.plan(model, named, steps=20)
+
+
+def test_a_metric_that_is_never_a_number_was_never_seen(model: Net) -> None:
+    optimizer, scheduler = pg.build(pg.plan(model, recipe(controllers=[CUT]), steps=20))
+    scheduler.observe(loss=float("nan"))
+    for _ in range(5):
+        optimizer.step()
+        scheduler.step()
+    optimizer.step()
+    with pytest.warns(UserWarning, match="nothing was observed"):
+        scheduler.step()
+
+
+def test_what_a_controller_sees_is_dated_as_what_it_decides(model: Net) -> None:
+    def cut(_: Any, seen: pg.control.Observation) -> Any:
+        return None, [pg.rule("head", lr_scale=0.5, until=int(seen.step) + 2)]
+
+    once = pg.control.function("cut", cut, selector="head", metric="loss")
+    model = net()
+    plan = pg.plan(model, recipe(controllers=[once], schedule=None), steps=20)
+    optimizer, scheduler = pg.build(plan)
+    optimizer.step()
+    scheduler.observe(loss=1.0)
+    assert plan.replay(scheduler.journal).curve("head.weight")[:5] == [10.0, 5.0, 5.0, 10.0, 10.0]

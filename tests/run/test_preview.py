@@ -16,6 +16,12 @@ from paramgroups.schedules import Schedule, cosine, exponential, linear, step, w
 from tests.run.histories import decisions, planned, standing
 from tests.run.models import net, train, update
 
+# Random decisions end training early and jump to and fro, on purpose.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Training has gone on"),
+    pytest.mark.filterwarnings("ignore:scheduler.step"),
+]
+
 STEPS = 24
 
 SETTINGS: dict[str, dict[str, Any]] = {

@@ -227,10 +227,11 @@ def _joined(groups: Sequence[Group], event: Event, recipe: Recipe) -> Group:
     settings = {**optimizer.defaults} | {"lr": recipe.lr} | told
     for hyper, value in settings.items():
         _check_value(hyper, value, optimizer.defaults.get(hyper))
+    before = Link(value=not event.step, scales=False, origin="not there yet")
     profile = Profile(
         optimizer,
         named=Cascade((Link(recipe.optimizer, scales=False, origin=origin),)),
-        trainable=Cascade((Link(True, scales=False, origin=origin),)),
+        trainable=Cascade((before, Link(True, scales=False, origin=origin, start=event.step))),
         courses={name: course(name, value) for name, value in settings.items()},
         group=None,
         codes=(),

@@ -63,6 +63,9 @@ def _codes(controller: Controller, selector: Selector, recipe: Recipe, index: In
         )
     if not found:
         hint = nearest_hint(selector, index, pins)
+        for rule in recipe.rules:
+            if rule.group == selector.text:
+                hint = f'\n  It names a group, and a controller takes a selector: "{rule.selector.text}".'
         raise NoMatchError(
             f'"{selector.written}" matches none of {len(index):,} parameters.{hint}\n  {place}.'
         )

@@ -67,6 +67,17 @@ class Clocks:
         self._ahead += 1
         self._check()
 
+    def check_end(self, tick: float, horizon: Horizon) -> None:
+        """Warn once, when training goes on long after its end."""
+        if horizon.ticks is not None and tick == horizon.ticks + APART:
+            warnings.warn(
+                f"Training has gone on for {APART} {horizon.unit}s past its end, {horizon}: all values stay "
+                f"as they were then. A tick is one {horizon.unit} in this plan; where training is longer, "
+                "plan so or tell scheduler.extend.",
+                UserWarning,
+                stacklevel=3,
+            )
+
     def update(self) -> None:
         """The optimizer steps.
 

@@ -61,7 +61,7 @@ class Feedback:
     def remember(self, states: States, metrics: Mapping[str, Any]) -> None:
         """Keep what was made of an observation."""
         self._states = states
-        self._seen.update(metrics)
+        self._seen.update(name for name, value in metrics.items() if value == value)  # noqa: PLR0124  # NaN is not
 
     def drop(self, events: Iterable[Event], plan: Plan) -> None:
         """Tell controllers of rates that were set anew for good: their factors went with what stood there."""
@@ -88,6 +88,16 @@ class Feedback:
                     UserWarning,
                     stacklevel=3,
                 )
+
+    def check_no_metric(self, epoch: float, tick: float) -> None:
+        """Warn where a metric seems to be given as a tick, as torch's ReduceLROnPlateau takes it."""
+        if self._controllers and epoch < tick and not float(epoch).is_integer():
+            warnings.warn(
+                f"scheduler.step({epoch!r}) goes back to that {self._unit}. A metric is told by "
+                "scheduler.observe(val_loss=…), and step() takes none.",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def state(self) -> dict[str, Any]:
         """All that is remembered, as plain data."""

@@ -93,10 +93,12 @@ class Scheduler(LRScheduler):
         """
         if epoch is not None:
             epoch = checked_tick(epoch)
+            self._feedback.check_no_metric(epoch, self.last_epoch)
         if self._step_count > 0:  # torch sets it to 0 where it makes a scheduler, and steps: that is no tick
             self._catch_up()
             check_complete(self._ledger.held[len(self._seats.groups) :])
             self._clocks.tick(first=self.last_epoch == 0)
+            self._clocks.check_end(self.last_epoch, self._horizon)
             self._feedback.tick(self.last_epoch)
         self._step_count += 1
         self._update_lr(epoch)
@@ -197,7 +199,7 @@ class Scheduler(LRScheduler):
                 changed then, and nothing remembered.
         """
         self._catch_up()
-        states, decisions = self._feedback.ask(self._tick, metrics)
+        states, decisions = self._feedback.ask(self._now, metrics)
         said = [
             Said(controller.title, rule.selector, rule.assignments, self._until(controller, rule))
             for controller, rules in decisions

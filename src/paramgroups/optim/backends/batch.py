@@ -39,6 +39,7 @@ class Batch:
             Σ(update)² before it is rounded to the parameter's dtype, and the count of gradients that are
             not finite. None costs nothing.
         chunks: What `plan_chunks(counts)` gave; kept by whoever steps the same layout again.
+        state_addresses: Where the states begin; kept for as long as `states` are the same tensors.
     """
 
     algorithm: Algorithm
@@ -53,6 +54,7 @@ class Batch:
     scales: Floats | None = None
     statistics: Floats | None = None
     chunks: Ints | None = field(default=None, repr=False)
+    state_addresses: Ints | None = field(default=None, repr=False)
 
     @property
     def dtypes(self) -> tuple[torch.dtype, ...]:

@@ -1,5 +1,6 @@
 """The backend for the CPU: one pass over all segments, compiled by Numba."""
 
+from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
@@ -36,10 +37,18 @@ def step(batch: Batch) -> None:
 
 
 def addresses(batch: Batch) -> Ints:
-    """Where every tensor begins, read anew: one row for parameters, gradients and each state."""
-    rows = [batch.params, batch.grads, *batch.states]
+    """Where every tensor begins: one row for parameters, gradients and each state.
+
+    Parameters and gradients belong to others and are read anew; the states are the batch's own.
+    """
+    if batch.state_addresses is None:
+        batch.state_addresses = _begins(batch.states, len(batch.params))
+    return np.concatenate((_begins([batch.params, batch.grads], len(batch.params)), batch.state_addresses))
+
+
+def _begins(rows: Sequence[Sequence[torch.Tensor]], count: int) -> Ints:
     found = map(torch.Tensor.data_ptr, chain.from_iterable(rows))
-    return np.fromiter(found, np.int64, len(rows) * len(batch.params)).reshape(len(rows), -1)
+    return np.fromiter(found, np.int64, len(rows) * count).reshape(len(rows), count)
 
 
 def _tables(batch: Batch) -> tuple[Ints | Floats, ...]:
