@@ -109,3 +109,21 @@ def lora(model: nn.Module, **settings: Any) -> nn.Module:
     peft = import_peft()
     adapted: nn.Module = peft.get_peft_model(model, peft.LoraConfig(r=2, **settings))
     return adapted
+
+
+def go(optimizer: torch.optim.Optimizer, scheduler: pg.Scheduler, ticks: int) -> None:
+    """So many updates, each with its tick."""
+    for _ in range(ticks):
+        optimizer.step()
+        scheduler.step()
+
+
+def rates(optimizer: torch.optim.Optimizer) -> list[float]:
+    """The rate that stands in each group."""
+    return [group["lr"] for group in optimizer.param_groups]
+
+
+def built(model: nn.Module, *rules: pg.Rule, **said: Any) -> tuple[torch.optim.Optimizer, pg.Scheduler]:
+    """An optimizer and a scheduler of a plan with a fast last layer."""
+    settings: dict[str, Any] = {"optimizer": "sgd", "schedule": pg.schedules.linear()} | said
+    return pg.build(planned(pg.rule("2", lr_scale=10), *rules, model=model, **settings))

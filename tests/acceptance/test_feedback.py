@@ -12,22 +12,7 @@ from torch import nn
 
 import paramgroups as pg
 from paramgroups.schedules import linear
-from tests.acceptance.models import planned, small
-
-
-def go(optimizer: torch.optim.Optimizer, scheduler: pg.Scheduler, ticks: int) -> None:
-    for _ in range(ticks):
-        optimizer.step()
-        scheduler.step()
-
-
-def rates(optimizer: torch.optim.Optimizer) -> list[float]:
-    return [group["lr"] for group in optimizer.param_groups]
-
-
-def built(model: nn.Module, *rules: pg.Rule, **said: Any) -> tuple[torch.optim.Optimizer, pg.Scheduler]:
-    settings: dict[str, Any] = {"optimizer": "sgd", "schedule": linear()} | said
-    return pg.build(planned(pg.rule("2", lr_scale=10), *rules, model=model, **settings))
+from tests.acceptance.models import built, go, planned, rates, small
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from torch import nn
 import paramgroups as pg
 from paramgroups.journal import Event, Journal
 from paramgroups.schedules import cosine, linear, step, warmup
-from tests.acceptance.models import planned, small
+from tests.acceptance.models import go, planned, small
 
 HEAD = ("2.weight", "2.bias")
 
@@ -34,12 +34,6 @@ def plan_of(model: nn.Module) -> pg.Plan:
         schedule=warmup(5).then(cosine(end=0.1)),
         controllers=[pg.control.plateau("2", "loss", factor=0.5, patience=0)],
     )
-
-
-def go(optimizer: torch.optim.Optimizer, scheduler: pg.Scheduler, ticks: int) -> None:
-    for _ in range(ticks):
-        optimizer.step()
-        scheduler.step()
 
 
 def a_run(model: nn.Module) -> tuple[pg.Plan, Journal, list[dict[str, tuple[float, float]]]]:

@@ -270,3 +270,28 @@ def test_what_a_controller_sees_is_dated_as_what_it_decides(model: Net) -> None:
     optimizer.step()
     scheduler.observe(loss=1.0)
     assert plan.replay(scheduler.journal).curve("head.weight")[:5] == [10.0, 5.0, 5.0, 10.0, 10.0]
+
+
+def test_a_group_that_joins_between_an_update_and_its_tick_is_dated_as_edits_are() -> None:
+    plan = pg.plan(net(), recipe(), steps=10)
+
+    def begun() -> Any:
+        optimizer, scheduler = pg.build(plan, net())
+        optimizer.step()
+        return optimizer, scheduler
+
+    def join(optimizer: Any) -> None:
+        adapter = list(nn.Linear(2, 2).named_parameters(prefix="adapter"))
+        optimizer.add_param_group({"params": adapter, "lr": 2.0, "name": "adapter"})
+
+    optimizer, scheduler = begun()
+    scheduler.scale("head", 0.5)
+    join(optimizer)
+    saved = optimizer.state_dict(), scheduler.state_dict()
+    assert [event.step for event in scheduler.journal] == [1, 1]
+    other, again = begun()
+    join(other)
+    other.load_state_dict(saved[0])
+    again.load_state_dict(saved[1])
+    assert again.rates == scheduler.rates
+    assert again.rates["head"] == 5.0

@@ -7,7 +7,15 @@ from functools import cache
 from operator import itemgetter
 from typing import Any
 
-from paramgroups.errors import CheckpointError, ParamGroupsError, PlanError, ScheduleError, listing, nearest
+from paramgroups.errors import (
+    CheckpointError,
+    ParamGroupsError,
+    PlanError,
+    ScheduleError,
+    listing,
+    nearest,
+    shown,
+)
 from paramgroups.journal import Event
 from paramgroups.optim import domain_of, is_number, optimizer_class
 from paramgroups.planning.cascade import Cascade, Link
@@ -17,7 +25,6 @@ from paramgroups.planning.profile import Profile
 from paramgroups.planning.timing import Timing
 from paramgroups.rules import Recipe
 from paramgroups.schedules import Horizon, Schedule
-from paramgroups.schedules.checks import shown
 
 Groups = tuple[Group, ...]
 TURNED = ("maximize", "nesterov")
@@ -132,7 +139,7 @@ def with_link(group: Group, hyper: str, link: Link, written: Any = None) -> Cour
     course = course_of(group, hyper)
     _check_kind(hyper, link, course, group.profile.optimizer.defaults[hyper])
     changed = course.then(link, written)
-    _check_domain(hyper, changed, link, group)
+    _check_domain(hyper, changed, link.start, group)
     return changed
 
 
@@ -175,11 +182,11 @@ def _check_value(hyper: str, value: Any, default: Any) -> None:
         raise PlanError(f"{hyper}={shown(value)} is no switch. Write {hyper}=True or {hyper}=False.")
 
 
-def _check_domain(hyper: str, course: Course, link: Link, group: Group) -> None:
-    for tick, value in sorted(course.extremes(link.start), key=itemgetter(0)):
+def _check_domain(hyper: str, course: Course, since: float, group: Group, when: str = "") -> None:
+    for tick, value in sorted(course.extremes(since), key=itemgetter(0)):
         if is_number(value) and value not in domain_of(hyper):
             raise PlanError(
-                f'{hyper} of "{group.name}" would leave its domain: {value!r} at {course.horizon.unit} '
+                f'{when}{hyper} of "{group.name}" would leave its domain: {value!r} at {course.horizon.unit} '
                 f"{tick:,.0f}. It must be {domain_of(hyper)}."
             )
 
@@ -202,12 +209,7 @@ def _group_over(
 ) -> Group:
     courses = {name: course.over(horizon, tick, made) for name, course in group.courses.items()}
     for name, course in courses.items():
-        for at, value in course.extremes(tick):
-            if is_number(value) and value not in domain_of(name):
-                raise PlanError(
-                    f'Over {horizon} {name} of "{group.name}" would leave its domain: {value!r} at '
-                    f"{horizon.unit} {at:,.0f}. It must be {domain_of(name)}."
-                )
+        _check_domain(name, course, tick, group, f"Over {horizon} ")
     return with_courses(group, courses)
 
 
@@ -238,7 +240,7 @@ def _joined(groups: Sequence[Group], event: Event, recipe: Recipe) -> Group:
     )
     group = Group(name, event.names, numel, profile)
     for hyper, found in profile.courses.items():
-        _check_domain(hyper, found, found.chain.links[0], group)
+        _check_domain(hyper, found, 0, group)
     return group
 
 

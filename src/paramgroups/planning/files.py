@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from paramgroups.control import MAKERS as CONTROLLERS
-from paramgroups.errors import FileError, ParamGroupsError
+from paramgroups.errors import FileError, ParamGroupsError, shown
 from paramgroups.recipes import MAKERS
 from paramgroups.rules import Recipe, read_recipe
-from paramgroups.schedules.checks import shown
 
 LARGEST = 16 * 2**20
 PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""

@@ -5,14 +5,13 @@ from typing import Any
 
 from torch import nn
 
-from paramgroups.errors import PlanError, RuleError
+from paramgroups.errors import PlanError, RuleError, shown
 from paramgroups.indexing import Index, index, measure
 from paramgroups.optim import is_number
 from paramgroups.planning.matching import Pins
 from paramgroups.planning.plan import Plan
 from paramgroups.rules import Recipe
 from paramgroups.schedules import Horizon
-from paramgroups.schedules.checks import shown
 
 
 def plan(  # noqa: PLR0913  # the words of the language

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from paramgroups.errors import Finding, PlanError, listing
+from paramgroups.errors import Finding, PlanError, listing, shown
 from paramgroups.indexing import Index, Row
 from paramgroups.indexing.pause import collector_paused
 from paramgroups.journal import Event, Journal
@@ -32,7 +32,6 @@ from paramgroups.planning.rows import PartRow, PlanRow, Snapshot, checked_name, 
 from paramgroups.planning.table import table, text
 from paramgroups.rules import Recipe
 from paramgroups.schedules import Horizon
-from paramgroups.schedules.checks import shown
 
 
 @dataclass(frozen=True, repr=False)

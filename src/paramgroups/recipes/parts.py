@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from paramgroups.errors import RuleError
+from paramgroups.errors import RuleError, shown
 from paramgroups.optim import is_number
 from paramgroups.rules import Rule, rule
 from paramgroups.rules.checks import plain
-from paramgroups.schedules.checks import shown
 from paramgroups.select import Selector, as_selector, stat
 from paramgroups.select import type as module_type
 

@@ -4,8 +4,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paramgroups.errors import FileError, ParamGroupsError
-from paramgroups.schedules.checks import shown
+from paramgroups.errors import FileError, ParamGroupsError, shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

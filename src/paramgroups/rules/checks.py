@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from paramgroups.errors import RuleError, nearest
+from paramgroups.errors import RuleError, nearest, shown
 from paramgroups.optim import domain_of, is_finite, is_number
 from paramgroups.optim.hyperparameters import DOMAINS
-from paramgroups.schedules.checks import shown
 
 PAIRS = ("eps",)
 """What is a number for most optimizers and a tuple for one: Adafactor's eps is (None, 1e-3)."""

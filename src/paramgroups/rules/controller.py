@@ -14,10 +14,10 @@ State = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Observation:
-    """What a controller is told: `seen["val_loss"]` is the metric, `seen.step` when it was seen.
+    """What a controller is told: `seen["val_loss"]` is the metric, `seen.step` when its rules act.
 
     Attributes:
-        step: The tick of training, the first is 0.
+        step: The tick of the next update, from which its rules act; the first is 0.
         metrics: What was observed, by name; all that the controller reads are there.
     """
 

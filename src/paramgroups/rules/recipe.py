@@ -6,7 +6,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-from paramgroups.errors import RuleError
+from paramgroups.errors import RuleError, shown
 from paramgroups.optim.classes import Named
 from paramgroups.rules.checks import DEEPEST, name_text
 from paramgroups.rules.controller import Controller
@@ -15,7 +15,6 @@ from paramgroups.rules.toml import dump
 from paramgroups.rules.values import Data, RowValue, to_data
 from paramgroups.schedules import Schedule
 from paramgroups.schedules import to_data as schedule_data
-from paramgroups.schedules.checks import shown
 
 Rules = Iterable["Rule | Rules"]
 

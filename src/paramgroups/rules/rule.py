@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from paramgroups.errors import RuleError, nearest
+from paramgroups.errors import RuleError, nearest, shown
 from paramgroups.optim import optimizer_class
 from paramgroups.optim.classes import torch_name
 from paramgroups.optim.hyperparameters import PACKED
 from paramgroups.rules.checks import checked, checked_factor, name_text, one_of, plain
 from paramgroups.rules.values import RowValue
 from paramgroups.schedules import Length, Schedule
-from paramgroups.schedules.checks import shown
 from paramgroups.schedules.lengths import length
 from paramgroups.select import Selector, as_selector
 

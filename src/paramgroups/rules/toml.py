@@ -4,8 +4,7 @@ import json
 import re
 from typing import Any
 
-from paramgroups.errors import RuleError
-from paramgroups.schedules.checks import shown
+from paramgroups.errors import RuleError, shown
 
 NONE = {"use": "none"}
 """TOML has no word for None, and torch has: `foreach=None` lets it choose."""

@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from paramgroups.errors import RuleError, listing
+from paramgroups.errors import RuleError, listing, shown
 from paramgroups.indexing import Row
 from paramgroups.optim import is_number
-from paramgroups.schedules.checks import shown
 
 Data = dict[str, Any]
 

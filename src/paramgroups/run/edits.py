@@ -4,30 +4,20 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from paramgroups.errors import PlanError, ScheduleError
+from paramgroups.errors import PlanError, ScheduleError, shown
 from paramgroups.journal import Action, Event
 from paramgroups.optim import domain_of, is_finite, is_number
 from paramgroups.planning import Group
 from paramgroups.planning.events import course_of, heard
 from paramgroups.rules import Assignment, Recipe, RowValue
-from paramgroups.rules.rule import assignments
+from paramgroups.rules.reading import SCHEDULES
+from paramgroups.rules.rule import OPTIONS, assignments
 from paramgroups.run.writing import Overwritten
 from paramgroups.schedules import Horizon, Length
-from paramgroups.schedules.checks import shown
 
 WRITTEN = "written"
 """The cause of what was found in the groups."""
-RECIPE_WORDS = (
-    "select",
-    "schedule",
-    "schedules",
-    "start",
-    "until",
-    "clock",
-    "group",
-    "missing",
-    "controllers",
-)
+RECIPE_WORDS = (*OPTIONS, *SCHEDULES, "controllers")
 Seen = dict[tuple[Any, Any], list[str]]
 
 

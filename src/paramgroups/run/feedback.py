@@ -5,13 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from paramgroups.control import Controller, Observation, ask
-from paramgroups.errors import CheckpointError, PlanError, listing, nearest
+from paramgroups.errors import CheckpointError, PlanError, listing, nearest, shown
 from paramgroups.journal import Event
 from paramgroups.optim import is_number
 from paramgroups.planning import Plan
 from paramgroups.rules import Rule
 from paramgroups.schedules import Horizon
-from paramgroups.schedules.checks import shown
 
 PATIENT_EPOCHS = 2
 PATIENT_SHARE = 4
@@ -40,7 +39,7 @@ class Feedback:
         """What all controllers that read these metrics make of them; nothing is remembered yet.
 
         Args:
-            step: The present tick.
+            step: The tick of the next update, from which decisions act.
             metrics: What was observed: numbers, also numpy's, or tensors of one number.
 
         Raises:

@@ -21,7 +21,7 @@ def longer(horizon: Horizon, step: float, *, steps: int | None, epochs: int | No
         ScheduleError: The lengths are none, or do not agree.
     """
     each = horizon.ticks_per_epoch if horizon.unit == "step" else None
-    told = Horizon.of(steps, epochs, each if epochs is not None or steps is not None else None)
+    told = Horizon.of(steps, epochs, each)
     if told.ticks is None:
         raise PlanError("scheduler.extend: say how long training is in all: steps=, or epochs=.")
     if told.unit != horizon.unit:

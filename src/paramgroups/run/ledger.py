@@ -46,12 +46,13 @@ class Ledger:
         present: The groups as they are to stand in the optimizer until the next tick.
         journal: The events.
         ahead: How many of the last events are dated at the next update.
+        adopted: The place in the optimizer of the first group that joined.
     """
 
     def __init__(self, plan: Plan, held: Sequence[Group]) -> None:
         self._plan = plan
         names = {group.name for group in held}
-        self._adopted = len(held)
+        self.adopted = len(held)
         self._planned = (*held, *(group for group in plan.groups if group.name not in names))
         self.groups = self.present = self._planned
         self.journal = Journal()
@@ -63,14 +64,9 @@ class Ledger:
         return self.present[len(self._planned) :]
 
     @property
-    def adopted(self) -> int:
-        """The place of the first group that joined."""
-        return self._adopted
-
-    @property
     def held(self) -> tuple[Group, ...]:
         """The groups that stand in the optimizer, or are to, in its order."""
-        return (*self.present[: self._adopted], *self.joined)
+        return (*self.present[: self.adopted], *self.joined)
 
     def events_of(self, said: Iterable[Said], step: float) -> list[Event]:
         """The events that wishes are, each with those before it heard; nothing acts yet.
@@ -140,7 +136,7 @@ class Ledger:
         recipe, past = self._plan.given, len(journal) - ahead
         theirs, ours = ([event for event in one if event.action == "join"] for one in (journal, self.journal))
         since = [replace(event, step=tick) for event in ours[len(theirs) :]]
-        made = Ledger(self._plan, self._planned[: self._adopted])
+        made = Ledger(self._plan, self._planned[: self.adopted])
         made.journal, made.ahead = Journal([*journal[:past], *since, *journal[past:]]), ahead
         made.groups = made.present = replayed(self._planned, made.journal, recipe)
         if ahead:

@@ -7,10 +7,9 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ChainedScheduler, LRScheduler, SequentialLR
 
-from paramgroups.errors import PlanError, listing
+from paramgroups.errors import PlanError, listing, shown
 from paramgroups.planning import Group
 from paramgroups.run.writing import Overwritten
-from paramgroups.schedules.checks import shown
 
 PASS_ON = (ChainedScheduler, SequentialLR)
 """They only step others."""

@@ -4,10 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from paramgroups.errors import CheckpointError, PlanError, listing
+from paramgroups.errors import CheckpointError, PlanError, listing, shown
 from paramgroups.journal import Event, Journal
 from paramgroups.optim import is_finite, is_number
-from paramgroups.schedules.checks import shown
 
 WAITING = -1
 """The `last_epoch` that torch's SequentialLR gives a scheduler before its turn."""

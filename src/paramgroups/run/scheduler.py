@@ -96,7 +96,7 @@ class Scheduler(LRScheduler):
             self._feedback.check_no_metric(epoch, self.last_epoch)
         if self._step_count > 0:  # torch sets it to 0 where it makes a scheduler, and steps: that is no tick
             self._catch_up()
-            check_complete(self._ledger.held[len(self._seats.groups) :])
+            check_complete(self._ledger.joined[len(self._seats.groups) - self._ledger.adopted :])
             self._clocks.tick(first=self.last_epoch == 0)
             self._clocks.check_end(self.last_epoch, self._horizon)
             self._feedback.tick(self.last_epoch)
@@ -354,7 +354,7 @@ class Scheduler(LRScheduler):
         place = len(self._seats.groups)
         if place == len(self._ledger.held):  # else a loaded journal knows it
             groups, model = self._ledger.groups, self.plan.planned_model()
-            self._ledger.hear([joining(held, groups, self.optimizer, model, self._tick)], self._tick)
+            self._ledger.hear([joining(held, groups, self.optimizer, model, self._now)], self._tick)
         group = self._ledger.held[place]
         check_joined(held, group)
         self._seats.take(held, group)

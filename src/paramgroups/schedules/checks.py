@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from numbers import Integral, Real
 
-from paramgroups.errors import ScheduleError, listing
-from paramgroups.errors import shown as shown  # noqa: PLC0414 - other packages import it from here
+from paramgroups.errors import ScheduleError, listing, shown
 
 MOST_TICKS = 2**53
 """The last count that a float holds exactly; factors are evaluated at float ticks."""
