@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from benchmarks.measure import interleaved, save, show
 from paramgroups.optim.algorithms import ALGORITHMS
-from paramgroups.optim.backends import STATISTICS, Batch, cpu, plan_chunks
+from paramgroups.optim.backends import Batch, cpu, plan_chunks
 
 BYTES, ADDED = 28, 8
 """Bytes that AdamW and that `add_` move for each number in float32."""
@@ -52,6 +52,7 @@ def batch_of(params: Sequence[nn.Parameter], *, statistics: bool) -> Batch:
     hypers = np.stack([np.array([rate, 0.9, 0.999, 1e-8, 0.01, 0.0, 1.0]) for rate in rates])
     return Batch(
         algorithm=rule,
+        dtypes=(torch.float32,) * (2 + len(rule.states)),
         params=list(params),
         grads=[param.grad for param in params if param.grad is not None],
         states=[[torch.zeros_like(param) for param in params] for _ in rule.states],
@@ -60,7 +61,7 @@ def batch_of(params: Sequence[nn.Parameter], *, statistics: bool) -> Batch:
         tensor_of=np.arange(len(counts)),
         hypers=hypers,
         steps=np.full(len(counts), 10.0),
-        statistics=np.zeros((len(counts), STATISTICS)) if statistics else None,
+        statistics=statistics,
         chunks=plan_chunks(counts),
     )
 

@@ -68,6 +68,95 @@ fro across the edges of windows. Over {c["steps"]:,} steps: {curves}.
 """
 
 
+def stepping(kept: Kept) -> str:
+    """The part on the optimizer."""
+    counts, ratios = kept["counts"], kept["ratios to ours with a rate each"]
+    seconds, models = kept["median seconds"], list(kept["counts"])
+    sizes = "; ".join(
+        f"{name}: {count['tensors']:,} tensors, {count['numbers']:,} numbers"
+        for name, count in counts.items()
+    )
+    asked = table(["ratio", "of", "asked", "measured", "holds"], map(claim, kept["claims"]))
+    beside = table(
+        ["step / ours with a rate each", *models],
+        ([name, *(quotient(ratios[model].get(name)) for model in models)] for name in ratios[models[0]]),
+    )
+    ours = "; ".join(f"{name}: {seconds[name]['ours, a rate each'] * 1e3:,.2f}" for name in models)
+    changes = kept["changes, median seconds"]
+    told = "ours, a rate each, ", "torch fused, one rate, "
+    changed = table(
+        ["what changes between two steps, ms a step", "ours, a rate each", "torch fused, one rate"],
+        ([what, *(f"{changes[who + what] * 1e3:.2f}" for who in told)] for what in after(told[0], changes)),
+    )
+    host = table(
+        ["tensors of one number", "µs a tensor"],
+        ([name, f"{found:.2f}"] for name, found in kept["host, microseconds a tensor"].items()),
+    )
+    first = table(
+        ["first step of a process", "seconds"],
+        ([name, f"{found:.2f}"] for name, found in kept["first step, seconds"].items()),
+    )
+    extra = table(
+        ["step", "bytes a number"],
+        ([name, quotient(found)] for name, found in kept["extra bytes a number"].items()),
+    )
+    others = "\n".join(f"- {name} {told}" for name, told in kept["peers"].items())
+    return f"""# How fast a step is
+
+AdamW in float32 by `pg.Optimizer` on the CPU, with its statistics on unless said, beside torch's three
+forms. All contenders step the same parameters with the same gradients and moments, and take turns in one
+process on {kept["context"]["threads"]} threads. A ratio is the median over the rounds of one's time by the
+other's in the same round. `torch fused, one rate, again` is a second one like the first: how far a thing
+differs from itself. The memory floor, `add_ over a large tensor`, is {kept["bytes a number"]} bytes a number
+at the bandwidth of an in-place `add_`. GPU: {kept["gpu"]}.
+
+{asked}
+
+{sizes}. A cell above 1 took longer than ours with a rate for every tensor:
+
+{beside}
+
+In milliseconds ours took: {ours}.
+
+A real loop writes rates, and makes new gradients, between two steps (1,000 x 1,000; that work itself is not
+timed):
+
+{changed}
+
+What a step takes beside its kernel grows with the tensors:
+
+{host}
+
+Numba compiles a kernel when it is first used, and keeps it on disk:
+
+{first}
+
+What a step takes for a while, beyond parameters, gradients and state:
+
+{extra}
+
+Other packages; none steps all tensors in one launch on a CPU:
+
+{others}
+"""
+
+
+def claim(row: Mapping[str, Any]) -> list[str]:
+    """What was asked of a ratio, and what was measured."""
+    held = "yes" if row["held"] else "no"
+    return [row["says"], row["model"], row["asked"], f"{row['measured']:.2f}", held]
+
+
+def after(start: str, names: Iterable[str]) -> list[str]:
+    """What follows that start in the names that have it."""
+    return [name.removeprefix(start) for name in names if name.startswith(start)]
+
+
+def quotient(found: float | None) -> str:
+    """A number as a cell; a dash where nothing was measured."""
+    return "–" if found is None else f"{found:.2f}"
+
+
 def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """Rows of text as a table of a page: words to the left, numbers to the right."""
     headings = list(headings)
@@ -79,7 +168,7 @@ def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     )
 
 
-PARTS = {"planning": planning, "scheduling": scheduling}
+PARTS = {"planning": planning, "scheduling": scheduling, "optimizer_step": stepping}
 
 
 def page() -> str:

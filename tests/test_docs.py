@@ -65,6 +65,7 @@ def test_every_block_of_python_runs_and_prints_what_the_page_shows(
     names: dict[str, Any] = {
         "model": Reader(),
         "loader": [torch.randint(0, 50, (2, 5)) for _ in range(3)],
+        "batch": torch.randint(0, 50, (2, 5)),
         "loss_of": loss_of,
     }
     for block in BLOCK.findall(page.read_text()):
@@ -94,7 +95,18 @@ def test_every_example_of_a_docstring_runs(module: str) -> None:
 
 
 def test_public_functions_have_an_example() -> None:
-    public = [pg.index, pg.plan, pg.Plan, pg.rule, pg.Recipe, pg.build, pg.Scheduler, pg.load_recipe, pg.plot]
+    public = [
+        pg.index,
+        pg.plan,
+        pg.Plan,
+        pg.rule,
+        pg.Recipe,
+        pg.build,
+        pg.Optimizer,
+        pg.Scheduler,
+        pg.load_recipe,
+        pg.plot,
+    ]
     parts = [
         getattr(pg.recipes, name) for name in ("backbone_head", "by_magnitude", "by_type", "layer_decay")
     ]

@@ -14,6 +14,7 @@ _HOMES = {
     "Event": "journal",
     "Index": "indexing",
     "Journal": "journal",
+    "Optimizer": "optim.optimizer",
     "Plan": "planning",
     "Recipe": "rules",
     "Row": "indexing",

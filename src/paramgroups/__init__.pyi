@@ -10,6 +10,7 @@ from paramgroups.indexing import Row as Row
 from paramgroups.indexing import index as index
 from paramgroups.journal import Event as Event
 from paramgroups.journal import Journal as Journal
+from paramgroups.optim.optimizer import Optimizer as Optimizer
 from paramgroups.planning import Plan as Plan
 from paramgroups.planning import load_recipe as load_recipe
 from paramgroups.planning import plan as plan

@@ -9,21 +9,41 @@ from typing import Any
 import torch
 
 from paramgroups.errors import RuleError, nearest
-from paramgroups.optim.hyperparameters import PACKED, unpack
+from paramgroups.optim.algorithms import ALGORITHMS
+from paramgroups.optim.hyperparameters import CLIPPING, PACKED, unpack
 
 LONGEST = 100
 """No name is longer; more of a wrong one is not compared."""
+
+RATE = 1e-3
+"""Stands for the rate, which a recipe always gives."""
+
+TITLES = {"lion": "Lion"}
+"""What people call those of ours whose names are no initials."""
 
 Named = str | type[torch.optim.Optimizer]
 
 
 @dataclass(frozen=True, slots=True)
 class OptimizerClass:
-    """An optimizer's class, and the default of every hyperparameter that it reads from a group."""
+    """An optimizer, and the default of every hyperparameter that it reads from a group.
+
+    Attributes:
+        name: What people call it.
+        named: What a recipe calls it: its lower-case name where torch or we have one, else its class.
+        cls: Its class; None where torch has none, and we alone step it.
+        defaults: By hyperparameter; among them is what any group may be clipped by.
+    """
 
     name: str
-    cls: type[torch.optim.Optimizer]
+    named: Named
+    cls: type[torch.optim.Optimizer] | None
     defaults: Mapping[str, Any] = field(hash=False)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether we have its update rule, so that we step it, rows of tensors too."""
+        return self.named in ALGORITHMS
 
 
 @cache
@@ -42,8 +62,11 @@ def torch_optimizers() -> dict[str, type[torch.optim.Optimizer]]:
 def optimizer_class(named: Named) -> OptimizerClass:
     """Find an optimizer by its lower-case name, or read a class.
 
+    Where torch has a class of a name, its defaults are taken.
+
     Args:
-        named: Lower-case name of a class of `torch.optim`, or an optimizer class.
+        named: Lower-case name of a class of `torch.optim` or of an update rule of ours, or an optimizer's
+            class.
 
     Raises:
         RuleError: No optimizer has this name, or the class cannot be made from a parameter and a rate.
@@ -52,21 +75,34 @@ def optimizer_class(named: Named) -> OptimizerClass:
         >>> optimizer_class("adamw").defaults["beta1"]
         0.9
     """
-    return _read(_find(named))
+    return _found(named)
 
 
-def _find(named: Named) -> Any:
+def _found(named: Any) -> OptimizerClass:
     if isinstance(named, type) and issubclass(named, torch.optim.Optimizer):
-        return named
+        return _read(named)
     if not isinstance(named, str):
         raise RuleError(
-            f"optimizer={shown(named)} is no optimizer. Give the lower-case name of a torch.optim class, "
-            "or an optimizer class."
+            f"optimizer={shown(named)} is no optimizer. Give the lower-case name of a torch.optim class "
+            f"or of ours ({', '.join(ours_alone())}), or an optimizer class."
         )
-    known = torch_optimizers()
-    if named not in known:
-        raise RuleError(f"optimizer={shown(named)} is not known. {nearest(named[:LONGEST].lower(), known)}")
-    return known[named]
+    if named in torch_optimizers():
+        return _read(torch_optimizers()[named])
+    if named in ALGORITHMS:
+        return _of_ours(named)
+    known = {*torch_optimizers(), *ALGORITHMS}
+    raise RuleError(f"optimizer={shown(named)} is not known. {nearest(named[:LONGEST].lower(), known)}")
+
+
+def ours_alone() -> list[str]:
+    """The names of the update rules that torch has no class for."""
+    return sorted(ALGORITHMS.keys() - torch_optimizers())
+
+
+@cache
+def _of_ours(name: str) -> OptimizerClass:
+    defaults = _settable(unpack(ALGORITHMS[name].defaults))
+    return OptimizerClass(TITLES.get(name, name.upper()), name, None, {**defaults, "lr": RATE, **CLIPPING})
 
 
 def _take(optimizer: torch.optim.Optimizer, group: dict[str, Any]) -> None:
@@ -81,14 +117,16 @@ def _read(cls: Any) -> OptimizerClass:
     """
     probe = torch.nn.Parameter(torch.zeros(1, 1))
     try:
-        made = type(cls.__name__, (cls,), {"add_param_group": _take})([probe], lr=1e-3)
+        made = type(cls.__name__, (cls,), {"add_param_group": _take})([probe], lr=RATE)
     except Exception as error:
         raise RuleError(
             f"optimizer={cls.__name__} cannot be made from parameters and lr alone: {error}. "
             "Give its other arguments a default, for example in a subclass."
         ) from error
     _check_packed(cls.__name__, made.defaults)
-    return OptimizerClass(cls.__name__, cls, _settable(unpack(made.defaults)))
+    read = _settable(unpack(made.defaults))
+    clipping = {name: default for name, default in CLIPPING.items() if name not in read}
+    return OptimizerClass(cls.__name__, torch_name(cls) or cls, cls, read | clipping)
 
 
 def _check_packed(name: str, defaults: Mapping[str, Any]) -> None:

@@ -1,76 +1,137 @@
 """The hyperparameters of all groups as columns of numbers, read from `param_groups` at each step."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from paramgroups.errors import OptimizerError, shown
-from paramgroups.optim.backends.batch import Floats, Ints
-from paramgroups.optim.hyperparameters import PACKED, domain_of
+from paramgroups.optim.backends.batch import Floats
+from paramgroups.optim.hyperparameters import PACKED, Domain, domain_of
 
 PARTS = {f"{part}{number}": (key, number - 1) for key, part in PACKED.items() for number in (1, 2, 3)}
 """Which part of which tuple a hyperparameter is."""
 
+PLAIN = frozenset((bool, int, float))
+
+Settings = Mapping[str, Any]
+Told = Callable[[int], str]
+
+
+def in_group(place: int) -> str:
+    """What the settings at a place are called where all of them are groups."""
+    return f"group {place}"
+
 
 class Columns:
-    """A table with a row for each segment, filled from the groups that the segments are of.
+    """A number for each hyperparameter and each of several settings.
 
-    A column is filled anew only if a value in it is another one, so that what stands still costs a glance.
+    A column is made anew only if a value in it is another one, so that what stands still costs a glance.
 
     Args:
-        hypers: The columns.
-        group_of: The group of each segment.
-        others: The columns that are no hyperparameters of a group: they are left alone.
+        keys: The settings that are read, under torch's names.
+        hypers: The hyperparameters, parts of tuples by their own names.
+
+    Attributes:
+        numbers: By hyperparameter, one number for each of the settings.
     """
 
-    def __init__(self, hypers: Sequence[str], group_of: Ints, others: Sequence[str] = ()) -> None:
-        self.table: Floats = np.zeros((len(group_of), len(hypers)))
-        self._group_of = group_of
-        self._owners: list[int] = np.unique(group_of).tolist()
-        self._places: dict[str, list[tuple[int, str]]] = {}
-        for place, name in enumerate(hypers):
-            if name not in others:
-                self._places.setdefault(PARTS.get(name, (name, 0))[0], []).append((place, name))
-        self._read: dict[str, list[Any]] = {}
-        self._in_tensors: set[str] = set()  # which are written in place, so that they look the same
+    def __init__(self, keys: Sequence[str], hypers: Sequence[str]) -> None:
+        self.numbers: dict[str, Floats] = {}
+        self._keys = keys
+        self._row = itemgetter(*keys)
+        self._hypers = {key: [name for name in hypers if key_of(name) == key] for key in keys}
+        self._rows: list[tuple[Any, ...]] = []
+        self._columns: dict[str, tuple[Any, ...]] = {}
+        self._fixed = False  # a tensor or a list may be written in place, and looks the same then
 
-    def fill(self, groups: Sequence[dict[str, Any]]) -> Floats:
-        """The table as the groups have it now.
+    def read(self, settings: Sequence[Settings], told: Told = in_group) -> list[str]:
+        """Read all settings.
+
+        Args:
+            settings: Those of each group, and whatever else has its own.
+            told: What the settings at a place are called.
+
+        Returns:
+            The keys whose values are others than before.
 
         Raises:
-            OptimizerError: A value is out of its domain, no number, or gone. That column is as it was.
+            OptimizerError: A value is out of its domain, no number, or gone. All columns are as they were.
         """
-        for key, places in self._places.items():
-            values = [group.get(key) for group in groups]
-            if key in PACKED:
-                values = [tuple(value) if isinstance(value, list) else value for value in values]
-            if key in self._in_tensors or _differ(values, self._read.get(key)):
-                self._fill_one(places, values)
-                self._read[key] = values
-                if any(map(_has_tensor, values)):
-                    self._in_tensors.add(key)
-        return self.table
+        rows = self._rows_of(settings, told)
+        if self._fixed and rows == self._rows:
+            return []
+        columns = dict(zip(self._keys, zip(*rows, strict=True), strict=True)) if rows else {}
+        changed = [key for key, values in columns.items() if self._differs(key, values)]
+        numbers = {
+            name: numbers_of(name, columns[key], told) for key in changed for name in self._hypers[key]
+        }
+        self.numbers |= numbers
+        self._rows, self._columns = rows, columns
+        self._fixed = all(map(is_fixed, columns.values()))
+        return changed
 
-    def _fill_one(self, places: Sequence[tuple[int, str]], values: Sequence[Any]) -> None:
-        found = [self._numbers(name, values) for _, name in places]
-        for (place, _), numbers in zip(places, found, strict=True):
-            self.table[:, place] = numbers[self._group_of]
+    def _rows_of(self, settings: Sequence[Settings], told: Told) -> list[tuple[Any, ...]]:
+        try:
+            return list(map(self._row, settings))
+        except KeyError as error:
+            place = next(place for place, one in enumerate(settings) if error.args[0] not in one)
+            raise OptimizerError(
+                f"There is no {error.args[0]!r} in {told(place)}: it was taken away since. Put it back: "
+                f"group[{error.args[0]!r}] = …"
+            ) from error
 
-    def _numbers(self, name: str, values: Sequence[Any]) -> Floats:
-        """Of each group that is stepped; what the others have is not read."""
-        numbers = np.zeros(len(values))
-        domain = domain_of(name)
-        for owner in self._owners:
-            value = part_of(values[owner], name)
-            number = float(value) if isinstance(value, (bool, np.generic)) else value
-            if number not in domain:
-                raise OptimizerError(
-                    f"{name}={shown(value)} in group {owner}: it must be a number, {domain}."
-                )
-            numbers[owner] = number
-        return numbers
+    def _differs(self, key: str, values: tuple[Any, ...]) -> bool:
+        return not is_fixed(values) or values != self._columns.get(key)
+
+
+def key_of(name: str) -> str:
+    """The key under which a group has a hyperparameter."""
+    return PARTS.get(name, (name, 0))[0]
+
+
+def is_fixed(values: Sequence[Any]) -> bool:
+    """Whether values that look the same are the same: numbers, and tuples of numbers."""
+    kinds = set(map(type, values))
+    if kinds <= PLAIN:
+        return True
+    parts = {type(part) for value in values if type(value) is tuple for part in value}
+    return kinds <= PLAIN | {tuple, str, type(None)} and parts <= PLAIN
+
+
+def numbers_of(name: str, values: Sequence[Any], told: Told = in_group) -> Floats:
+    """One number for each value, each in the domain of its hyperparameter.
+
+    Raises:
+        OptimizerError: A value is out of it, or no number.
+    """
+    found = [part_of(value, name) for value in values] if set(map(type, values)) - PLAIN else values
+    domain = domain_of(name)
+    try:
+        numbers = np.array(found, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        numbers = np.array([value if _fits(value, domain) else np.nan for value in found])
+    inside = _within(numbers, domain)
+    if set(map(type, found)) - PLAIN:
+        inside &= [type(value) in PLAIN for value in found]
+    if not inside.all():
+        place = int(np.argmin(inside))
+        raise OptimizerError(
+            f"{name}={shown(values[place])} in {told(place)}: it must be a number, {domain}."
+        )
+    return numbers
+
+
+def _fits(value: Any, domain: Domain) -> bool:
+    return value in domain
+
+
+def _within(numbers: Floats, domain: Domain) -> Any:
+    below = numbers < domain.high if domain.open_above else numbers <= domain.high
+    above = numbers > domain.low if domain.open_below else numbers >= domain.low
+    return np.isfinite(numbers) & above & below
 
 
 def part_of(value: Any, name: str) -> Any:
@@ -80,15 +141,4 @@ def part_of(value: Any, name: str) -> Any:
         value = value[part] if isinstance(value, (tuple, list)) and part < len(value) else None
     if isinstance(value, Tensor):
         return value.item() if value.numel() == 1 else None
-    return value
-
-
-def _differ(values: list[Any], read: list[Any] | None) -> bool:
-    try:
-        return values != read
-    except RuntimeError:  # a tensor of many numbers, which is refused where it is read
-        return True
-
-
-def _has_tensor(value: Any) -> bool:
-    return isinstance(value, Tensor) or (isinstance(value, tuple) and any(map(_has_tensor, value)))
+    return value.item() if isinstance(value, np.generic) else value

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from itertools import count, takewhile
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 PACKED = {"betas": "beta"}
@@ -10,6 +11,12 @@ PACKED = {"betas": "beta"}
 
 SWITCHES = ("foreach", "fused", "capturable", "differentiable")
 """How torch computes, not what: where a recipe does not say, whoever makes the optimizer does."""
+
+CLIPPING: Mapping[str, Any] = MappingProxyType({"clip_norm": None, "clip_alone": False})
+"""What any group that we build may be clipped by, whatever its optimizer reads; unsaid, it is not written."""
+
+OPTIONAL = ("clip_norm",)
+"""What is a number, or None where it is not done at all."""
 
 Settings = dict[str, Any]
 
@@ -20,21 +27,24 @@ class Domain(NamedTuple):
     low: float
     high: float
     open_above: bool = False
+    open_below: bool = False
 
     def __contains__(self, value: object) -> bool:
         if not isinstance(value, (int, float)) or not is_finite(value):
             return False
-        return self.low <= value and (value < self.high if self.open_above else value <= self.high)
+        above = value > self.low if self.open_below else value >= self.low
+        return above and (value < self.high if self.open_above else value <= self.high)
 
     def __str__(self) -> str:
         if self.low == -math.inf:
             return "finite"
         if self.high == math.inf:
-            return f"at least {self.low:g}"
+            return f"{'above' if self.open_below else 'at least'} {self.low:g}"
         return f"from {self.low:g} {'to below' if self.open_above else 'to'} {self.high:g}"
 
 
 NON_NEGATIVE = Domain(0.0, math.inf)
+POSITIVE = Domain(0.0, math.inf, open_below=True)
 FINITE = Domain(-math.inf, math.inf)
 FRACTION = Domain(0.0, 1.0)
 DECAYING_AVERAGE = Domain(0.0, 1.0, open_above=True)
@@ -50,6 +60,7 @@ DOMAINS = {
     "beta1": DECAYING_AVERAGE,
     "beta2": DECAYING_AVERAGE,
     "beta3": DECAYING_AVERAGE,
+    "clip_norm": POSITIVE,
 }
 
 

@@ -1,6 +1,6 @@
 """What an optimizer remembers of each tensor: made when it is first stepped, under torch's own keys."""
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,12 @@ from paramgroups.errors import OptimizerError
 from paramgroups.optim.algorithms import Algorithm
 
 STEP = "step"
+MASTER = "master"
 HALVES = (torch.float16, torch.bfloat16)
+UNCOUNTED = ("sgd",)
+"""Of these torch keeps no count of steps: a buffer that is there stands for one."""
+
+States = MutableMapping[Tensor, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -21,12 +26,14 @@ class Memory:
     Attributes:
         states: The optimizer's state of each parameter.
         starts: The setting at which a state starts, by the state's key; all others start at 0.
-        counted: Whether torch keeps a count of steps; else a state that is there stands for one.
+        counted: Whether there is a count of steps.
+        masters: Whether parameters of half precision are kept in float32 beside.
     """
 
-    states: MutableMapping[Tensor, dict[str, Any]]
+    states: States
     starts: Mapping[str, str]
     counted: bool
+    masters: bool = False
 
     def check(self, param: Tensor, rule: Algorithm) -> None:
         """Refuse a state of another shape than its parameter, before anything is written beyond its end.
@@ -35,7 +42,7 @@ class Memory:
             OptimizerError: The parameter was resized since its state was made, or another's state was loaded.
         """
         state = self.states.get(param, {})
-        for key in rule.states:
+        for key in (*rule.states, MASTER):
             found = state.get(key)
             if found is not None and found.shape != param.shape:
                 raise OptimizerError(
@@ -43,26 +50,58 @@ class Memory:
                     "it was resized since. Delete its state, del optimizer.state[parameter], to begin anew."
                 )
 
+    def knows(self, param: Tensor, rule: Algorithm) -> bool:
+        """Whether a parameter has been stepped by this rule."""
+        state = self.states.get(param, {})
+        kept = [state.get(key) for key in rule.states]
+        return bool(state) and all(one is not None and one.shape == param.shape for one in kept)
+
     def of(self, param: Tensor, rule: Algorithm, settings: Mapping[str, Any]) -> list[Tensor]:
         """The states that a rule keeps of a parameter: made if there are none, moved to where it is now."""
-        state = self.states[param]
-        dtype = torch.float32 if param.dtype in HALVES else param.dtype
+        if not rule.states:
+            return []
+        state, dtype = self.states[param], precise(param.dtype)
         for key in rule.states:
-            if state.get(key) is None:
-                start = _start(float(settings.get(self.starts.get(key, ""), 0.0)), dtype)
-                state[key] = torch.full_like(
-                    param, start, dtype=dtype, memory_format=torch.contiguous_format, requires_grad=False
-                )
-            else:
-                state[key] = state[key].to(param.device, dtype).contiguous()
+            start = _start(float(settings.get(self.starts.get(key, ""), 0.0)), dtype)
+            state[key] = _placed(state.get(key), param, dtype, start)
         return [state[key] for key in rule.states]
 
-    def steps_of(self, param: Tensor, rule: Algorithm) -> float:
-        """How many steps a parameter has been through."""
-        state = self.states.get(param, {})
-        if self.counted:
-            return float(state.get(STEP, 0.0))
-        return float(bool(rule.states) and all(state.get(key) is not None for key in rule.states))
+    def counters(self, params: Sequence[Tensor], rule: Algorithm) -> dict[str, Tensor]:
+        """One number of each parameter under each key: a tensor of which their states hold views."""
+        if not self.counted:
+            steps = [float(self.knows(param, rule) and bool(rule.states)) for param in params]
+            return {STEP: torch.tensor(steps, dtype=torch.float32)}
+        return {key: self._views(params, key, 0.0 if key == STEP else 1.0) for key in (STEP, *rule.scalars)}
+
+    def _views(self, params: Sequence[Tensor], key: str, start: float) -> Tensor:
+        found = [float(self.states.get(param, {}).get(key, start)) for param in params]
+        numbers = torch.tensor(found, dtype=torch.float32)
+        for param, view in zip(params, numbers, strict=True):
+            self.states[param][key] = view
+        return numbers
+
+    def keys(self, rule: Algorithm, *, mastered: bool) -> list[str]:
+        """The keys of the state of a parameter that this rule steps."""
+        counters = (STEP, *rule.scalars) if self.counted else ()
+        return [*rule.states, *counters, *((MASTER,) if mastered else ())]
+
+    def master_of(self, param: Tensor) -> Tensor:
+        """A parameter in float32; where it was written since, what it is now."""
+        state = self.states[param]
+        known = state.get(MASTER)
+        now = param.detach().float().contiguous()
+        if known is None:
+            state[MASTER] = now.clone()
+        else:
+            known = known.to(param.device, torch.float32).contiguous()
+            state[MASTER] = torch.where(known.to(param.dtype) == param, known, now)
+        made: Tensor = state[MASTER]
+        return made
+
+
+def precise(dtype: torch.dtype) -> torch.dtype:
+    """The dtype of the state of a parameter of this one."""
+    return torch.float32 if dtype in HALVES else dtype
 
 
 def _start(value: float, dtype: torch.dtype) -> complex:
@@ -70,7 +109,15 @@ def _start(value: float, dtype: torch.dtype) -> complex:
     return complex(value, value) if dtype.is_complex else value
 
 
-def keep_precision(states: MutableMapping[Tensor, dict[str, Any]], param: Tensor, saved: Any) -> None:
+def _placed(state: Tensor | None, param: Tensor, dtype: torch.dtype, start: complex) -> Tensor:
+    if state is not None:
+        return state.to(param.device, dtype).contiguous()
+    return torch.full_like(
+        param, start, dtype=dtype, memory_format=torch.contiguous_format, requires_grad=False
+    )
+
+
+def keep_precision(states: States, param: Tensor, saved: Any) -> None:
     """Give a half-precision parameter its float32 state as it was saved: torch rounds what it loads."""
     if param.dtype not in HALVES or not isinstance(saved, Mapping):
         return

@@ -1,28 +1,27 @@
 """The optimizer: a rate of its own for every tensor, in one pass."""
 
-from collections.abc import Callable, Iterable, Mapping
-from importlib import import_module
-from importlib.util import find_spec
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
 
-from paramgroups.errors import OptimizerError, nearest, shown
+from paramgroups.errors import OptimizerError
 from paramgroups.optim.algorithms import ALGORITHMS
-from paramgroups.optim.columns import part_of
-from paramgroups.optim.hyperparameters import PACKED, SWITCHES, domain_of, is_number, unpack
-from paramgroups.optim.memory import Memory, keep_precision
-from paramgroups.optim.passes import Backend, Pass, lay_out, look
+from paramgroups.optim.backends.batch import NONFINITE, Floats
+from paramgroups.optim.backends.choosing import check_backend
+from paramgroups.optim.checking import check_settings, check_values
+from paramgroups.optim.clipping import clips, factors_of
+from paramgroups.optim.hyperparameters import CLIPPING
+from paramgroups.optim.jobs import Job, Options, jobs_of
+from paramgroups.optim.memory import keep_precision
+from paramgroups.optim.naming import Known, Named
+from paramgroups.optim.statistics import Statistics, Told, tell, total
 
-UNCOUNTED = ("sgd",)
-"""Of these torch keeps no count of steps."""
+OPTIMIZER = "optimizer"
+"""The key of a group that another optimizer steps than the rest."""
 
-BACKENDS = {"cpu": "paramgroups.optim.backends.cpu", "torch": "paramgroups.optim.backends.reference"}
-"""The modules that step, loaded when they first do."""
-
-COMPILED = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.complex64, torch.complex128)
-"""The dtypes that the CPU backend has kernels for; a complex number is two real ones."""
+Closure = Callable[[], Any]
 
 
 class Optimizer(torch.optim.Optimizer):
@@ -33,60 +32,98 @@ class Optimizer(torch.optim.Optimizer):
     frozen (`requires_grad=False`) or has rate 0 is not: neither it nor its state is written, none is made.
     A parameter of half precision has its state in float32.
 
+    A group may hold, beside its optimizer's settings:
+
+    - `optimizer`: who steps it, if not the one of all others: an update rule of ours, any class of
+      `torch.optim` by its lower-case name, or a class.
+    - `rows`: rows of its tensors with settings of their own, a list of
+      `{"name": "embed.weight", "start": 0, "stop": 10, "lr": 0.1}`; `param_names` tells which tensor that is.
+    - `clip_norm`: a bound for the norm of the gradients of all groups that have the same bound, as
+      `torch.nn.utils.clip_grad_norm_` scales them, though they are not written; with `clip_alone=True` for
+      that of the group alone.
+
     Args:
         params: Parameters or groups of them, as for any torch optimizer.
-        optimizer: Which update rule: `"adamw"`, `"adam"`, `"sgd"`, `"lion"`, `"rmsprop"`, `"adagrad"`,
-            `"nadam"`, `"radam"`.
-        backend: `"cpu"` (Numba) or `"torch"` (anywhere, slower); unless given, Numba steps what is on the CPU
-            where it is installed.
+        optimizer: The update rule: `"adamw"`, `"adam"`, `"sgd"`, `"lion"`, `"rmsprop"`, `"adagrad"`,
+            `"nadam"`, `"radam"`, `"lamb"`, `"lars"`; any other class of `torch.optim` by its lower-case name,
+            or a class, which then steps in our place.
+        backend: `"cpu"` (Numba), `"cuda"` (Triton) or `"torch"` (anywhere, slower); unless given, each tensor
+            is stepped by the fastest that is installed for it.
+        statistics: Whether each step is summed up for `statistics()`.
+        skip_nonfinite: Whether a step is left out altogether where a gradient is infinite or NaN.
+        master_weights: Whether parameters of half precision are kept and stepped in float32 beside.
         **settings: Defaults of the groups, under torch's names; what is unset is as torch has it.
 
+    Attributes:
+        skipped: How many steps were left out since it was made.
+
     Raises:
-        OptimizerError: There is no such rule or backend, the rule reads no such setting, or a value is out of
+        OptimizerError: There is no such optimizer or backend, it reads no such setting, or a value is out of
             its domain.
 
     Example:
         >>> import torch
         >>> from paramgroups.optim.optimizer import Optimizer
-        >>> weight = torch.nn.Parameter(torch.ones(3))
-        >>> optimizer = Optimizer([weight], "sgd", lr=0.5, backend="torch")
-        >>> weight.sum().backward()
+        >>> weight, bias = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
+        >>> optimizer = Optimizer([{"params": [weight]}, {"params": [bias], "lr": 0.25}], "sgd", lr=0.5)
+        >>> (weight.sum() + bias.sum()).backward()
         >>> optimizer.step()
-        >>> weight.tolist()
-        [0.5, 0.5, 0.5]
+        >>> weight.tolist(), bias.tolist()
+        ([0.5, 0.5], [0.75, 0.75])
+        >>> round(optimizer.statistics()["1"].update_ratio, 3)
+        0.25
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # a name for each thing that is asked
         self,
         params: Iterable[Any],
-        optimizer: str = "adamw",
+        optimizer: Named = "adamw",
         *,
         backend: str | None = None,
+        statistics: bool = True,
+        skip_nonfinite: bool = False,
+        master_weights: bool = False,
         **settings: Any,
     ) -> None:
-        check_name("optimizer", optimizer, ALGORITHMS)
         check_backend(backend)
-        check_settings(optimizer, settings)
-        self._name = optimizer
-        self._backend = backend
-        self._pass: Pass | None = None
-        super().__init__(params, {**ALGORITHMS[optimizer].defaults, **settings})
+        self._known = Known()
+        self._main = self._known.name_of(optimizer)
+        self._options = Options(backend, statistics, skip_nonfinite, master_weights)
+        own = {**self._known.defaults(self._main), **CLIPPING}
+        check_settings(self._main, settings, own)
+        self.skipped = 0
+        self._forget()
+        super().__init__(params, own | settings)
+        self._assigned()  # other classes refuse here what they do not step
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group, as torch does; its values are checked.
 
         Raises:
-            OptimizerError: A value is out of its domain. The group is not added then.
+            OptimizerError: A value is out of its domain, or there is no such optimizer. The group is not
+                added then.
         """
-        super().add_param_group(param_group)
+        group = dict(param_group)
+        name = self._main
+        if OPTIMIZER in group:
+            name = group[OPTIMIZER] = self._known.name_of(group[OPTIMIZER])
+        defaults = self._known.defaults(name)
+        shared = {key: self.defaults[key] for key in CLIPPING}
+        given = group if name == self._main else {**shared, **defaults, **group}
+        super().add_param_group(given)
+        added = self.param_groups[-1]
+        for key in self.defaults.keys() - defaults.keys() - CLIPPING.keys() - group.keys():
+            del added[key]  # it is of another optimizer
         try:
-            check_values(self.param_groups[-1], ALGORITHMS[self._name].defaults)
+            if name in ALGORITHMS:
+                check_values(added, defaults, "a group that is added")
         except OptimizerError:
             self.param_groups.pop()
             raise
+        self._forget()
 
     @torch._disable_dynamo  # type: ignore[attr-defined]  # noqa: SLF001  # as torch's own: to trace a pass is no use
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    def step(self, closure: Closure | None = None) -> Any:
         """Step all parameters that are trained, have a gradient, and a rate that is not 0.
 
         Args:
@@ -95,108 +132,135 @@ class Optimizer(torch.optim.Optimizer):
         Raises:
             OptimizerError: A gradient, a state or a setting cannot be stepped. Nothing is written then.
         """
-        loss = None
-        if closure is not None:
+        jobs, losses = self._assigned(), []
+
+        def evaluate() -> Any:
             with torch.enable_grad():
-                loss = closure()
+                losses.append(closure() if closure is not None else None)
+            return losses[-1]
+
+        if closure is not None and not all(job.stepper.evaluates for job in jobs):
+            evaluate()
         with torch.no_grad():
-            self._step()
-        return loss
+            self._step(jobs, None if closure is None else evaluate)
+        return losses[0] if losses else None
 
-    def _step(self) -> None:
-        family, groups = ALGORITHMS[self._name], self.param_groups
-        memory = Memory(self.state, family.starts, counted=self._name not in UNCOUNTED)
-        found = look(groups, family)
-        if self._pass is None or not self._pass.fits(found, memory):
-            self._pass = None  # what was laid out before is not kept beside what comes
-            self._pass = lay_out(found, groups, memory, self._backend_of)
-        self._pass.run(found, groups, memory)
-        torch.autograd.graph.increment_version(found.stepped)
+    def statistics(self, by: str = "group") -> Mapping[str, Statistics]:
+        """What the last step has done: norms of gradients, weights and updates, and what was not finite.
 
-    def _backend_of(self, tensor: Tensor) -> Backend:
-        served = tensor.device.type == "cpu" and tensor.dtype in COMPILED
-        if self._backend == "cpu" and not served:
+        They are summed in the pass itself, each in one fixed order. On a GPU they stay there until they are
+        read here.
+
+        Args:
+            by: `"group"`, `"parameter"`, or `"segment"`, which tells rows with settings of their own apart.
+
+        Returns:
+            By name; what was not stepped is left out. Groups without a name have their number, parameters
+            without one `"group[place]"`. After a step that was left out, what its gradients were.
+
+        Raises:
+            OptimizerError: The optimizer was made with `statistics=False`, or there is no such view.
+        """
+        if not self._options.statistics:
             raise OptimizerError(
-                f'backend="cpu" does not step {tensor.dtype} on {tensor.device}. Leave backend= out: what it '
-                "does not step is stepped by torch."
+                "This optimizer was made with statistics=False, so that its steps were not summed up. "
+                "Leave it out."
             )
-        fastest = "cpu" if served and find_spec("numba") else "torch"
-        made: Backend = import_module(BACKENDS[self._backend or fastest]).step
-        return made
+        return tell(self._told, self.param_groups, by, self._unscale)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load what `state_dict` of this optimizer, or of torch's own class, gave.
 
         Args:
             state_dict: As torch has it. Where torch rounds the state of half-precision parameters to their
-                dtype, it stays float32.
+                dtype, it stays float32. Who steps a group stays as it is.
         """
+        steppers = [group.get(OPTIMIZER) for group in self.param_groups]
         super().load_state_dict(state_dict)
+        for group, name in zip(self.param_groups, steppers, strict=True):
+            group.pop(OPTIMIZER, None)
+            group.update({} if name is None else {OPTIMIZER: name})
         numbers = [number for group in state_dict["param_groups"] for number in group["params"]]
         params = [param for group in self.param_groups for param in group["params"]]
         for number, param in zip(numbers, params, strict=True):
             keep_precision(self.state, param, state_dict["state"].get(number))
+        self._forget()
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a copy is made of; it lays out a pass of its own."""
-        own = {"_name": self._name, "_backend": self._backend}
+        """What a copy is made of; it lays out passes of its own."""
+        own = {name: vars(self)[name] for name in ("_known", "_main", "_options", "skipped")}
         return {**super().__getstate__(), **own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """What is loaded has other tensors, and may lack a setting that was added since it was saved."""
         super().__setstate__(state)
-        self._pass = None
+        self._forget()
         for group in self.param_groups:
-            for name, value in ALGORITHMS[self._name].defaults.items():
-                group.setdefault(name, value)
+            defaults = self._known.defaults(group.get(OPTIMIZER, self._main))
+            for key, value in {**defaults, **CLIPPING}.items():
+                group.setdefault(key, value)
+
+    @property
+    def _step_supports_amp_scaling(self) -> bool:
+        """Whether GradScaler leaves unscaling to the step: not where other classes see the gradients."""
+        return all(group.get(OPTIMIZER, self._main) in ALGORITHMS for group in self.param_groups)
+
+    def _forget(self) -> None:
+        """Nothing that was found before holds any more."""
+        self._asked: list[Any] = []
+        self._jobs: list[Job] = []
+        self._told: list[Told] = []
+        self._unscale = 1.0
+
+    def _assigned(self) -> list[Job]:
+        """Who steps which groups, found anew where it has changed."""
+        asked = [group.get(OPTIMIZER) for group in self.param_groups]
+        if asked != self._asked:
+            names = [self._main if name is None else name for name in asked]
+            self._jobs = jobs_of(names, self.param_groups, self.state, self._known, self._options)
+            self._asked = asked
+        return self._jobs
+
+    def _step(self, jobs: Sequence[Job], closure: Closure | None) -> None:
+        self._told, self._unscale = [], 1.0 / _number(getattr(self, "grad_scale", None), 1.0)
+        if _number(getattr(self, "found_inf", None), 0.0):
+            self.skipped += 1
+            return
+        try:
+            for job in jobs:
+                job.find(self.param_groups, self.state)
+            goes, factors = self._gate(jobs)
+            if goes:
+                self._run(jobs, factors, closure)
+        finally:
+            for job in jobs:
+                job.stepper.drop()
+
+    def _gate(self, jobs: Sequence[Job]) -> tuple[bool, Floats | None]:
+        """Whether the step is made, and what each group's gradients are multiplied by."""
+        groups, unscale = self.param_groups, self._unscale
+        if not (self._options.skip_nonfinite or clips(groups)):
+            return True, None if unscale == 1.0 else np.full(len(groups), unscale)
+        told = [one for job in jobs for one in job.measure()]
+        sums = total(told, len(groups))
+        if self._options.skip_nonfinite and sums[:, NONFINITE].any():
+            self._told = told
+            self.skipped += 1
+            return False, None
+        return True, factors_of(groups, sums[:, 0] * unscale**2) * unscale
+
+    def _run(self, jobs: Sequence[Job], factors: Floats | None, closure: Closure | None) -> None:
+        done: list[str] = []
+        for job in jobs:
+            try:
+                self._told += job.step(factors, closure)
+            except Exception as error:
+                if done:
+                    error.add_note(f"What {', '.join(done)} steps has been stepped before; nothing else was.")
+                raise
+            done.append(job.name)
 
 
-def check_name(what: str, name: object, known: Iterable[str]) -> None:
-    """Refuse a name that nothing has.
-
-    Raises:
-        OptimizerError: It is not among the known ones.
-    """
-    if not isinstance(name, str) or name not in known:
-        raise OptimizerError(f"{what}={shown(name)} is not known. {nearest(str(name)[:100], known)}")
-
-
-def check_backend(backend: str | None) -> None:
-    """Refuse a backend that is not there.
-
-    Raises:
-        OptimizerError: It is unknown, or its package is not installed.
-    """
-    if backend is not None:
-        check_name("backend", backend, BACKENDS)
-    if backend == "cpu" and find_spec("numba") is None:
-        raise OptimizerError(
-            'backend="cpu" needs Numba, which is not installed. Run pip install "paramgroups[cpu]", or leave '
-            "backend= out to step with plain torch."
-        )
-
-
-def check_settings(optimizer: str, settings: Iterable[str]) -> None:
-    """Refuse a setting that a rule does not read.
-
-    Raises:
-        OptimizerError: It reads none of that name.
-    """
-    known = ALGORITHMS[optimizer].defaults
-    for name in settings:
-        if name not in known and name not in SWITCHES:
-            raise OptimizerError(f'{optimizer} reads no "{name}". {nearest(name[:100], known)}')
-
-
-def check_values(group: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-    """Refuse values that a rule cannot be applied with.
-
-    Raises:
-        OptimizerError: One is out of its domain, or no number.
-    """
-    keys = {f"{part}{number}": key for key, part in PACKED.items() for number in (1, 2, 3)}
-    for name, default in unpack(defaults).items():
-        if is_number(default):
-            value = part_of(group.get(keys.get(name, name)), name)
-            if not is_number(value) or value not in domain_of(name):
-                raise OptimizerError(f"{name}={shown(value)}: it must be a number, {domain_of(name)}.")
+def _number(value: Any, default: float) -> float:
+    """What GradScaler has put on the optimizer for the call, if it has."""
+    return default if value is None else float(value)

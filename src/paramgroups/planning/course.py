@@ -135,6 +135,15 @@ class Course:
         return [(tick, value * timing.factor(tick)) for tick in ticks]
 
 
+def masked(course: Course, trainable: Cascade) -> Course:
+    """The rate as it acts on what is frozen now and then: 0 for as long as it is."""
+    ends = [start for start, _ in trainable.pieces[1:]] + [math.inf]
+    for (start, live), end in zip(trainable.pieces, ends, strict=True):
+        if not live:
+            course = course.then(Link(0.0, scales=False, origin="frozen", start=start, until=end))
+    return course
+
+
 def timings(
     schedules: Cascade,
     clocks: Cascade,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from paramgroups.errors import (
     CheckpointError,
@@ -18,17 +18,21 @@ from paramgroups.errors import (
 )
 from paramgroups.journal import Event
 from paramgroups.optim import domain_of, is_number, optimizer_class
+from paramgroups.optim.hyperparameters import CLIPPING, OPTIONAL
 from paramgroups.planning.cascade import Cascade, Link
 from paramgroups.planning.course import Course, timings
-from paramgroups.planning.groups import Group
+from paramgroups.planning.cutting import Rows, cut_out, is_within, rows_of
+from paramgroups.planning.groups import Group, RowSegment
 from paramgroups.planning.profile import Profile
 from paramgroups.planning.timing import Timing
 from paramgroups.rules import Recipe
 from paramgroups.schedules import Horizon, Schedule
 
 Groups = tuple[Group, ...]
-TURNED = ("maximize", "nesterov")
-"""The switches that may be turned in mid-run."""
+Target = Group | RowSegment
+T = TypeVar("T", Group, RowSegment)
+TURNED = ("maximize", "nesterov", *CLIPPING)
+"""What may be changed in mid-run though it is no number by default."""
 
 
 def replayed(groups: Iterable[Group], events: Iterable[Event], recipe: Recipe) -> Groups:
@@ -68,8 +72,12 @@ def heard(groups: Iterable[Group], events: Iterable[Event], recipe: Recipe) -> G
             found.append(_joined(found, event, recipe))
             places |= dict.fromkeys(event.names, len(found) - 1)
         else:
-            for place in _touched(event.names, found, places):
+            parts = [rows for name in event.names if (rows := rows_of(name, places))]
+            titles = {rows.title for rows in parts}
+            for place in _touched([name for name in event.names if name not in titles], found, places):
                 found[place] = _edited(found[place], event)
+            for rows in parts:
+                found[places[rows.name]] = _edited_rows(found[places[rows.name]], rows, event)
     return tuple(found)
 
 
@@ -106,31 +114,34 @@ def _touched(names: Sequence[str], groups: Sequence[Group], places: Mapping[str,
     return touched
 
 
-def course_of(group: Group, hyper: str) -> Course:
+def course_of(group: Target, hyper: str) -> Course:
     """The course of a hyperparameter that an event may change.
 
     Raises:
-        PlanError: The group's optimizer does not read it.
+        PlanError: The optimizer of the group, or of the rows, does not read it.
     """
+    profile = group.profile
     if hyper in ("trainable", "optimizer"):
         raise PlanError(
             f"{hyper} is no setting that an edit can change. What is frozen when is planned: "
             'pg.rule(…, trainable=False, until="20%").'
         )
-    if hyper not in group.courses:
-        name = group.profile.optimizer.name
-        raise PlanError(f'"{hyper}" is not read by {name}. {nearest(hyper, group.courses)}')
-    default = group.profile.optimizer.defaults[hyper]
+    if hyper not in profile.courses:
+        name = profile.optimizer.name
+        raise PlanError(f'"{hyper}" is not read by {name}. {nearest(hyper, profile.courses)}')
+    if isinstance(group, RowSegment) and hyper in CLIPPING:
+        raise PlanError(f"{hyper}= is for whole tensors: rows of one are clipped with the rest of it.")
+    default = profile.optimizer.defaults[hyper]
     if not is_number(default) and hyper not in TURNED:
         raise PlanError(
             f"{hyper}={default!r} decides what the optimizer remembers, or how it computes, from its first "
             "step on: no edit can change it. Say it in the recipe."
         )
-    return group.courses[hyper]
+    return profile.courses[hyper]
 
 
-def with_link(group: Group, hyper: str, link: Link, written: Any = None) -> Course:
-    """The course of a group's hyperparameter with one more voice.
+def with_link(group: Target, hyper: str, link: Link, written: Any = None) -> Course:
+    """The course of a hyperparameter of a group, or of rows, with one more voice.
 
     Raises:
         PlanError: The group's optimizer does not read it, or the value is of another kind or leaves its
@@ -157,37 +168,63 @@ def link_of(event: Event, horizon: Horizon) -> Link:
 
 def _edited(group: Group, event: Event) -> Group:
     link = link_of(event, course_of(group, event.hyper).horizon)
+    written = _checked_written(event)
+    edited = with_courses(group, {event.hyper: with_link(group, event.hyper, link, written)})
+    if not group.segments or event.hyper in CLIPPING:
+        return edited
+    rows = (with_courses(one, {event.hyper: with_link(one, event.hyper, link)}) for one in group.segments)
+    return replace(edited, segments=tuple(rows))
+
+
+def _edited_rows(group: Group, rows: Rows, event: Event) -> Group:
+    """The group with an edit of rows of one of its tensors."""
+
+    def edited(segment: RowSegment) -> RowSegment:
+        link = link_of(event, course_of(segment, event.hyper).horizon)
+        written = _checked_written(event)
+        return with_courses(segment, {event.hyper: with_link(segment, event.hyper, link, written)})
+
+    parted = cut_out(group, rows)
+    made = (edited(one) if is_within(one, rows) else one for one in parted.segments)
+    return replace(parted, segments=tuple(made))
+
+
+def _checked_written(event: Event) -> Any:
+    """What an event wrote at its step, exactly; None where it wrote nothing."""
     written = event.new if event.action == "write" else None
     if written is not None and (not is_number(written) or written not in domain_of(event.hyper)):
         raise PlanError(f"{event.hyper} cannot be {shown(written)}: it must be {domain_of(event.hyper)}.")
-    return with_courses(group, {event.hyper: with_link(group, event.hyper, link, written)})
+    return written
 
 
-def with_courses(group: Group, courses: dict[str, Course]) -> Group:
-    """A group with other courses of some hyperparameters."""
-    return replace(group, profile=replace(group.profile, courses={**group.courses, **courses}))
+def with_courses(group: T, courses: dict[str, Course]) -> T:
+    """A group, or rows, with other courses of some hyperparameters."""
+    return replace(group, profile=replace(group.profile, courses={**group.profile.courses, **courses}))
 
 
 def _check_kind(hyper: str, link: Link, course: Course, default: Any) -> None:
     standing = course.at(link.start)
     if link.scales and not is_number(standing):
         raise PlanError(f"{hyper}={standing!r} is no number, so it cannot be scaled.")
-    _check_value(hyper, link.value, default)
+    if not link.scales or default is not None:
+        _check_value(hyper, link.value, default)
 
 
 def _check_value(hyper: str, value: Any, default: Any) -> None:
     if is_number(default) and not is_number(value):
         raise PlanError(f"{hyper}={shown(value)} is no number. Write one, such as {default!r}.")
+    if hyper in OPTIONAL and value is not None and value not in domain_of(hyper):
+        raise PlanError(f"{hyper}={shown(value)}: it must be a number, {domain_of(hyper)}, or None.")
     if isinstance(default, bool) and not isinstance(value, bool):
         raise PlanError(f"{hyper}={shown(value)} is no switch. Write {hyper}=True or {hyper}=False.")
 
 
-def _check_domain(hyper: str, course: Course, since: float, group: Group, when: str = "") -> None:
+def _check_domain(hyper: str, course: Course, since: float, group: Target, when: str = "") -> None:
     for tick, value in sorted(course.extremes(since), key=itemgetter(0)):
         if is_number(value) and value not in domain_of(hyper):
             raise PlanError(
-                f'{when}{hyper} of "{group.name}" would leave its domain: {value!r} at {course.horizon.unit} '
-                f"{tick:,.0f}. It must be {domain_of(hyper)}."
+                f'{when}{hyper} of "{group.title}" would leave its domain: {value!r} at '
+                f"{course.horizon.unit} {tick:,.0f}. It must be {domain_of(hyper)}."
             )
 
 
@@ -207,18 +244,24 @@ def _over(groups: Sequence[Group], event: Event) -> list[Group]:
 def _group_over(
     group: Group, horizon: Horizon, tick: float, made: Callable[[Schedule, int], Timing]
 ) -> Group:
-    courses = {name: course.over(horizon, tick, made) for name, course in group.courses.items()}
-    for name, course in courses.items():
-        _check_domain(name, course, tick, group, f"Over {horizon} ")
-    return with_courses(group, courses)
+    def over(target: T) -> T:
+        found = target.profile.courses
+        courses = {name: course.over(horizon, tick, made) for name, course in found.items()}
+        for name, course in courses.items():
+            _check_domain(name, course, tick, target, f"Over {horizon} ")
+        return with_courses(target, courses)
+
+    return replace(over(group), segments=tuple(map(over, group.segments)))
 
 
 def _joined(groups: Sequence[Group], event: Event, recipe: Recipe) -> Group:
     """A group that was added in the middle of a run: its own values, and the schedules of the recipe."""
     horizon = groups[0].courses["lr"].horizon
-    optimizer, origin = optimizer_class(recipe.optimizer), f"{event.cause}, {horizon.unit} {event.step:,.15g}"
+    origin = f"{event.cause}, {horizon.unit} {event.step:,.15g}"
     schedules = dict(recipe.schedules)
     name, numel, told = _checked_join(event, groups)
+    named = event.value.get("optimizer", recipe.optimizer)
+    optimizer = optimizer_class(named)
 
     def course(name: str, value: Any) -> Course:
         said = Cascade((Link(schedules.get(name), scales=False, origin="recipe"),))
@@ -232,7 +275,7 @@ def _joined(groups: Sequence[Group], event: Event, recipe: Recipe) -> Group:
     before = Link(value=not event.step, scales=False, origin="not there yet")
     profile = Profile(
         optimizer,
-        named=Cascade((Link(recipe.optimizer, scales=False, origin=origin),)),
+        named=Cascade((Link(named, scales=False, origin=origin),)),
         trainable=Cascade((before, Link(True, scales=False, origin=origin, start=event.step))),
         courses={name: course(name, value) for name, value in settings.items()},
         group=None,

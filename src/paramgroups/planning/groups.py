@@ -6,13 +6,17 @@ from itertools import chain
 from typing import Any
 
 from paramgroups.optim import pack
-from paramgroups.optim.hyperparameters import SWITCHES
-from paramgroups.planning.course import Course
+from paramgroups.optim.hyperparameters import CLIPPING, PACKED, SWITCHES
+from paramgroups.planning.course import Course, masked
 from paramgroups.planning.naming import Member, names_of
 from paramgroups.planning.profile import Profile
 from paramgroups.planning.resolution import Resolution
 
+QUIET = (*SWITCHES, *CLIPPING)
+"""What is not written where it is unsaid: whoever makes the optimizer says it, or torch does not read it."""
+
 Setting = dict[str, Any]
+Courses = Mapping[str, Course]
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,16 @@ class RowSegment:
     start: int
     stop: int
     profile: Profile = field(repr=False)
+
+    @property
+    def title(self) -> str:
+        """What events and messages call it: `embed.weight[10:20]`."""
+        return f"{self.name}[{self.start}:{self.stop}]"
+
+    @property
+    def names(self) -> tuple[str]:
+        """What an event names that is about them."""
+        return (self.title,)
 
 
 @dataclass(frozen=True)
@@ -51,19 +65,42 @@ class Group:
     segments: tuple[RowSegment, ...] = ()
 
     @property
-    def courses(self) -> Mapping[str, Course]:
+    def title(self) -> str:
+        """What events and messages call it."""
+        return self.name
+
+    @property
+    def courses(self) -> Courses:
         """Every hyperparameter over time."""
         return self.profile.courses
 
     @property
+    def apart(self) -> frozenset[str]:
+        """The tensors of which some rows are frozen while others are trained."""
+        whole = self.profile.trainable.pieces
+        return frozenset(one.name for one in self.segments if one.profile.trainable.pieces != whole)
+
+    @property
     def written(self) -> dict[str, Course]:
-        """The hyperparameters that stand in torch's group: all but switches that the recipe leaves alone."""
-        defaults = self.profile.optimizer.defaults
-        return {
-            name: course
-            for name, course in self.courses.items()
-            if name not in SWITCHES or not (course.constant and course.base == defaults[name])
-        }
+        """The hyperparameters that stand in torch's group: all but what the recipe leaves alone.
+
+        Where only rows of a tensor are frozen, its gradient flows, and a rate of 0 says what is not written.
+        """
+        return _written(self.profile, masks=bool(self.apart))
+
+    def own(self, segment: RowSegment) -> dict[str, Course]:
+        """The hyperparameters that stand in the entry of rows: those in which they differ at some time.
+
+        Both betas stand there where one differs.
+        """
+        whole = self.written
+        found = _written(segment.profile, masks=bool(self.apart))
+        differ = {_packed(name) for name, course in found.items() if not _same(course, whole.get(name))}
+        return {name: course for name, course in found.items() if _packed(name) in differ}
+
+    def rows(self, names: Collection[str] | None = None) -> list[RowSegment]:
+        """Its rows of their own; where not all parameters are there, of those that are."""
+        return [segment for segment in self.segments if names is None or segment.name in names]
 
     @property
     def lr(self) -> float:
@@ -79,18 +116,36 @@ class Group:
             tick: The tick; without one the start of each clock, schedule left out.
             names: The parameters that are there, where not all are, as in a pipeline stage.
         """
-        values = {
-            name: course.base if tick is None else course.at(tick) for name, course in self.written.items()
-        }
-        there = [segment for segment in self.segments if names is None or segment.name in names]
-        rows = [_row_data(segment, self.profile, tick) for segment in there]
-        return pack(values) | ({"rows": rows} if rows else {})
+        rows = [entry(segment) | _values(self.own(segment), tick) for segment in self.rows(names)]
+        return _values(self.written, tick) | ({"rows": rows} if rows else {})
 
 
-def _row_data(segment: RowSegment, whole: Profile, tick: float | None) -> Setting:
-    theirs, others = segment.profile.values(tick), whole.values(tick)
-    own = {name: value for name, value in theirs.items() if value != others[name]}
-    return {"name": segment.name, "start": segment.start, "stop": segment.stop} | own
+def entry(segment: RowSegment) -> Setting:
+    """Which rows they are, as their entry in torch's group says it."""
+    return {"name": segment.name, "start": segment.start, "stop": segment.stop}
+
+
+def _values(courses: Courses, tick: float | None) -> Setting:
+    return pack({name: course.base if tick is None else course.at(tick) for name, course in courses.items()})
+
+
+def _written(profile: Profile, *, masks: bool) -> dict[str, Course]:
+    defaults = profile.optimizer.defaults
+    found = {
+        name: course
+        for name, course in profile.courses.items()
+        if name not in QUIET or not (course.constant and course.base == defaults[name])
+    }
+    return found | {"lr": masked(found["lr"], profile.trainable)} if masks else found
+
+
+def _packed(name: str) -> str:
+    part = name.rstrip("123456789")
+    return part if part in PACKED.values() else name
+
+
+def _same(one: Course, other: Course | None) -> bool:
+    return other is not None and (one.key, one.exact) == (other.key, other.exact)
 
 
 def groups_of(resolution: Resolution) -> tuple[Group, ...]:

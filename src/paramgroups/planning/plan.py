@@ -23,11 +23,11 @@ from paramgroups.planning.events import horizon_of, replayed
 from paramgroups.planning.explain import Explanation, explain, explain_joined
 from paramgroups.planning.groups import Group, groups_of
 from paramgroups.planning.idle import idle_rules, told
-from paramgroups.planning.matching import Pins
+from paramgroups.planning.matching import Pins, Segment
 from paramgroups.planning.pinned import pinned
 from paramgroups.planning.profile import Profile
 from paramgroups.planning.refusals import refuse
-from paramgroups.planning.resolution import Resolution, resolve
+from paramgroups.planning.resolution import Resolution, Segments, resolve
 from paramgroups.planning.rows import PartRow, PlanRow, Snapshot, checked_name, position_of
 from paramgroups.planning.table import table, text
 from paramgroups.rules import Recipe
@@ -178,9 +178,9 @@ class Plan:
         if (joined := self._joined(name)) is not None:
             return explain_joined(name, joined, self.horizon, tick)
         position = position_of(name, self.index)
-        row, found = self.index.rows[position], self._resolution
+        row = self.index.rows[position]
         group = self.group_of.get(row.name)
-        parts, member = found.parts_at(position), None if group is None else group.name
+        parts, member = self._heard.parts_at(position), None if group is None else group.name
         return explain(row, self._profile_at(position), parts, self.horizon, group=member, tick=tick)
 
     def replay(self, journal: Iterable[Event]) -> "Plan":
@@ -223,7 +223,8 @@ class Plan:
     def param_groups(self, model: nn.Module | None = None) -> list[dict[str, Any]]:
         """The groups as plain dicts, for any optimizer: `params`, `name`, `param_names` and real numbers.
 
-        The numbers are those at the start, schedule left out: a scheduler multiplies them.
+        The numbers are those at the start, schedule left out: a scheduler multiplies them. Where the plan
+        names several optimizers, each group has its own under `optimizer`: a name, or the user's class.
 
         Args:
             model: The live model; the planned one unless it was replaced or sharded since.
@@ -232,11 +233,16 @@ class Plan:
             PlanError: The model is gone, or is not the planned one.
         """
         bound = bind(self.index, self.live_model(model))
+        several = len({group.profile.optimizer.named for group in self.groups}) > 1
+        named = {
+            group.name: {"optimizer": group.profile.optimizer.named} if several else {}
+            for group in self.groups
+        }
         dicts = []
         for group in self.groups:
             names = [name for name in group.names if name in bound]
             params = [bound[name] for name in names]
-            settings = group.settings(names=bound)
+            settings = named[group.name] | group.settings(names=bound)
             dicts.append({"params": params, "name": group.name, "param_names": names} | settings)
         return [found for found in dicts if found["params"]]
 
@@ -322,7 +328,7 @@ class Plan:
             values[number] = profile.values(tick)
         parts = tuple(
             PartRow(segment.start, segment.stop, own.values(tick))
-            for segment, own in self._resolution.parts_at(position)
+            for segment, own in self._heard.parts_at(position)
         )
         return PlanRow(self.index.rows[position], values[number], parts, profile, tick)
 
@@ -350,7 +356,16 @@ class Plan:
         return replace(
             self._resolution,
             profiles=tuple(profile if group is None else group.profile for group, profile in pairs),
+            segments=self._resolution.segments | self._heard_segments(),
         )
+
+    def _heard_segments(self) -> Segments:
+        """The rows of their own as events have left them, by the position of their tensor."""
+        found: dict[int, list[tuple[Segment, Profile]]] = {}
+        for one in (segment for group in self.groups for segment in group.segments):
+            place = self.index.position(one.name)
+            found.setdefault(place, []).append((Segment(place, one.start, one.stop), one.profile))
+        return {place: tuple(parts) for place, parts in found.items()}
 
     @cached_property
     def _base_values(self) -> dict[int, dict[str, Any]]:

@@ -46,7 +46,7 @@ class Profile:
     def key(self) -> tuple[Any, ...]:
         """What two profiles of equal values have in common: they share a group."""
         courses = tuple((name, course.key) for name, course in self.courses.items())
-        return self.optimizer.cls, self.group, self.watched, self.trainable.pieces, courses
+        return self.optimizer.named, self.group, self.watched, self.trainable.pieces, courses
 
     @property
     def frozen(self) -> bool:
@@ -132,7 +132,7 @@ class Profiler:
         self, optimizer: OptimizerClass, clocks: list[Link], thaws: tuple[int, ...]
     ) -> dict[str, Course]:
         """The courses of all hyperparameters as the recipe has them: profiles share what no rule touches."""
-        key = optimizer.cls, tuple(clocks), thaws
+        key = optimizer.named, tuple(clocks), thaws
         if key not in self._untouched:
             settings, schedules = self.recipe.settings, dict(self.recipe.schedules)
             self._untouched[key] = {}

@@ -5,12 +5,15 @@ from typing import Any
 
 from paramgroups.errors import PlanError, ScheduleError
 from paramgroups.optim import OptimizerClass, domain_of, is_number
+from paramgroups.optim.hyperparameters import CLIPPING
 from paramgroups.planning.course import Course
 from paramgroups.planning.matching import place_of, whole_of
 from paramgroups.planning.profile import Profile
 from paramgroups.planning.resolution import Resolution
 from paramgroups.rules.rule import nearest_setting
 
+WHOLE = ("optimizer", *CLIPPING)
+"""What rows of a tensor cannot have of their own."""
 TRAINED_TYPES = ("float", "bfloat", "complex")
 
 
@@ -30,12 +33,14 @@ def refuse(resolution: Resolution) -> None:
 
 
 def _check_whole(resolution: Resolution) -> None:
-    """A group and an optimizer hold whole tensors."""
+    """A group and an optimizer hold whole tensors, and whole tensors are clipped."""
     for segments in resolution.segments.values():
         for segment, profile in segments:
             for match, code in zip(resolution.matches, profile.codes, strict=True):
                 rule = match.rule
-                asked = ["optimizer"] * ("optimizer" in rule.settings) + ["group"] * bool(rule.group)
+                asked = [one.name for one in rule.assignments if one.name in WHOLE] + ["group"] * bool(
+                    rule.group
+                )
                 if asked and code and not match.codes[segment.position]:
                     raise PlanError(
                         f'{asked[0]}= is for whole tensors, and "{rule.selector.written}" selects rows of '

@@ -14,6 +14,8 @@ from paramgroups.planning.watched import Watched, kinds_of, watched_at, watches_
 from paramgroups.rules import Recipe
 from paramgroups.schedules import Horizon
 
+Segments = dict[int, tuple[tuple[Segment, Profile], ...]]
+
 
 @dataclass(frozen=True)
 class Resolution:
@@ -34,7 +36,7 @@ class Resolution:
     profiler: Profiler
     numbers: np.ndarray[Any, np.dtype[np.int64]]
     profiles: tuple[Profile, ...]
-    segments: dict[int, tuple[tuple[Segment, Profile], ...]]
+    segments: Segments
     watches: tuple[Watched, ...] = ()
 
     def profile_at(self, position: int, row: int | None = None) -> Profile:
@@ -93,9 +95,9 @@ def resolve(recipe: Recipe, index: Index, horizon: Horizon, pins: Pins) -> Resol
     return replace(resolution, segments=_segments(resolution))
 
 
-def _segments(resolution: Resolution) -> dict[int, tuple[tuple[Segment, Profile], ...]]:
+def _segments(resolution: Resolution) -> Segments:
     """The rows that rules treat unlike the rest of their tensor."""
-    found: dict[int, tuple[tuple[Segment, Profile], ...]] = {}
+    found: Segments = {}
     for segment in segments_of(resolution.matches, resolution.index):
         codes = tuple(match.code_of(segment) for match in resolution.matches)
         trainable = resolution.index.rows[segment.position].trainable

@@ -7,7 +7,7 @@ import numpy as np
 
 from paramgroups.errors import RuleError, nearest, shown
 from paramgroups.optim import domain_of, is_finite, is_number
-from paramgroups.optim.hyperparameters import DOMAINS
+from paramgroups.optim.hyperparameters import DOMAINS, OPTIONAL
 
 PAIRS = ("eps",)
 """What is a number for most optimizers and a tuple for one: Adafactor's eps is (None, 1e-3)."""
@@ -22,6 +22,8 @@ def checked(name: str, value: Any) -> Any:
         RuleError: It is a tensor, text for a number, NaN or infinite, or out of the domain.
     """
     value = plain(name, value)
+    if value is None and name in OPTIONAL:
+        return None
     if name in DOMAINS and not (is_number(value) or (name in PAIRS and isinstance(value, tuple))):
         raise RuleError(f"{name}={shown(value)} is no number. {_number_hint(value)}")
     if is_number(value) and value not in domain_of(name):

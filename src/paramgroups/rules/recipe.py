@@ -24,7 +24,8 @@ class Recipe:
     """What every parameter gets unless a rule says otherwise, and the rules.
 
     Args:
-        optimizer: Lower-case name of a class of `torch.optim`, or an optimizer class.
+        optimizer: Lower-case name of a class of `torch.optim`, one of ours such as `"lion"`, or an optimizer
+            class.
         lr: The rate that rules set or scale, at least 0.
         rules: Rules in the order in which they act; a list within the list is read in place.
         schedule: The schedule of the rate.
@@ -180,7 +181,7 @@ def _named(optimizer: Named) -> str:
         return optimizer
     raise RuleError(
         f"optimizer={optimizer.__name__} is a class, and a class is no data. Keep this recipe in Python, or "
-        "name an optimizer of torch.optim."
+        "name an optimizer of torch.optim or of ours."
     )
 
 

@@ -7,7 +7,6 @@ from typing import Any, Literal, NamedTuple
 
 from paramgroups.errors import RuleError, nearest, shown
 from paramgroups.optim import optimizer_class
-from paramgroups.optim.classes import torch_name
 from paramgroups.optim.hyperparameters import PACKED
 from paramgroups.rules.checks import checked, checked_factor, name_text, one_of, plain
 from paramgroups.rules.values import RowValue
@@ -229,13 +228,12 @@ def _switch(key: str, value: Any) -> bool | RowValue:
 
 
 def optimizer_name(value: Any) -> Any:
-    """An optimizer as a recipe holds it: by name where it is torch's, else its class.
+    """An optimizer as a recipe holds it: by name where it is torch's or ours, else its class.
 
     Raises:
         RuleError: It is none.
     """
-    found = optimizer_class(value).cls
-    return torch_name(found) or found
+    return optimizer_class(value).named
 
 
 def checked_schedules(

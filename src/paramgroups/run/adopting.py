@@ -8,9 +8,9 @@ from torch import nn
 from torch.optim import Optimizer
 
 from paramgroups.errors import CheckpointError, PlanError, listing, nearest
-from paramgroups.optim import unpack
 from paramgroups.planning import Group, Plan
 from paramgroups.planning.binding import Bound
+from paramgroups.run.abilities import check_abilities, check_one
 
 
 def check_arguments(optimizer: object, plan: object) -> None:
@@ -48,8 +48,9 @@ def adopted_groups(optimizer: Optimizer, plan: Plan, bound: Bound | None) -> lis
             f"The optimizer lacks {len(lacking):,} of the plan's groups: {listing(lacking)}. Make it of all "
             "of plan.param_groups(); for a part of the model, give that: pg.Scheduler(…, model=part)."
         )
-    for group in groups:
-        _check_abilities(optimizer, group)
+    check_one(optimizer, groups)
+    for held, group in zip(optimizer.param_groups, groups, strict=True):
+        check_abilities(optimizer, held, group)
     if bound is not None:
         _check_tensors(optimizer, groups, bound)
     return groups
@@ -85,22 +86,6 @@ def _by_name(optimizer: Optimizer, plan: Plan) -> list[Group]:
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise PlanError(f"The optimizer has the group {twice[0]!r} more than once. {fix}")
     return [known[str(name)] for name in names]
-
-
-def _check_abilities(optimizer: Optimizer, group: Group) -> None:
-    if group.segments:
-        first = group.segments[0]
-        raise PlanError(
-            f'Rows {first.start} to {first.stop - 1} of "{first.name}" have values of their own, and '
-            f"{type(optimizer).__name__} steps whole tensors: give the rule the whole tensor."
-        )
-    reads = unpack(optimizer.defaults)
-    said = [name for name, course in group.courses.items() if not course.unsaid]
-    if unread := [name for name in said if name not in reads]:
-        raise PlanError(
-            f'"{unread[0]}" of the group "{group.name}" is planned for {group.profile.optimizer.name}, and '
-            f"{type(optimizer).__name__} does not read it. {nearest(unread[0], reads)}"
-        )
 
 
 def _check_tensors(optimizer: Optimizer, groups: Sequence[Group], bound: Bound) -> None:

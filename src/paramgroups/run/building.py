@@ -4,32 +4,43 @@ from collections.abc import Iterable
 from typing import Any
 
 from torch import nn
-from torch.optim import Optimizer
 
-from paramgroups.errors import PlanError, listing
-from paramgroups.optim import OptimizerClass
+from paramgroups.errors import PlanError, nearest
+from paramgroups.optim import OptimizerClass, optimizer_class
+from paramgroups.optim.optimizer import Optimizer
 from paramgroups.planning import Plan
 from paramgroups.planning.binding import on_meta
+from paramgroups.run.abilities import check_rows
 from paramgroups.run.adopting import check_planned
 from paramgroups.run.making import make
 from paramgroups.run.scheduler import Scheduler
 
+OPTIONS = ("backend", "statistics", "skip_nonfinite", "master_weights")
+LONGEST = 100
+"""No name of an option is longer; more of a wrong one is not compared."""
 
-def build(plan: Plan, model: nn.Module | None = None) -> tuple[Optimizer, Scheduler]:
+
+def build(plan: Plan, model: nn.Module | None = None, **options: Any) -> tuple[Optimizer, Scheduler]:
     """The optimizer and the scheduler that a plan asks for, bound to a live model.
+
+    The optimizer is ours for any recipe: it steps what we have an update rule for in one pass, and lets the
+    classes of torch or of the user step the rest.
 
     Args:
         plan: The plan.
         model: The live model, where it is not the planned one: after `to_empty`, `fully_shard` or
             `load_state_dict(assign=True)`, or for a plan made on `meta`. It may be a part of the planned
             one, whose parameters have the same names in it.
+        **options: How the optimizer steps, as `pg.Optimizer` takes it: `backend`, `statistics`,
+            `skip_nonfinite`, `master_weights`. What it is to do stands in the recipe.
 
     Returns:
         A torch optimizer, and a torch `LRScheduler` that drives it.
 
     Raises:
-        PlanError: All is frozen, the model is not the planned one or has no values, or the plan asks
-            for what one torch optimizer cannot do.
+        PlanError: All is frozen, the model is not the planned one or has no values, rows of a tensor are to
+            have values of their own where a class of torch's steps it, or there is no such option.
+        OptimizerError: The optimizer cannot be made so.
 
     Example:
         >>> import paramgroups as pg, torch
@@ -37,11 +48,12 @@ def build(plan: Plan, model: nn.Module | None = None) -> tuple[Optimizer, Schedu
         >>> plan = pg.plan(model, pg.Recipe(optimizer="sgd", lr=0.1))
         >>> optimizer, scheduler = pg.build(plan)
         >>> type(optimizer).__name__, optimizer.param_groups[0]["lr"]
-        ('SGD', 0.1)
+        ('Optimizer', 0.1)
     """
     if not isinstance(plan, Plan):
         raise PlanError(f"pg.build: {type(plan).__name__} is no plan. Make one: pg.plan(model, recipe, …).")
     check_planned(plan)
+    _check_options(options)
     live = plan.live_model(model)
     groups = plan.param_groups(live)
     if not groups:
@@ -53,18 +65,22 @@ def build(plan: Plan, model: nn.Module | None = None) -> tuple[Optimizer, Schedu
         raise PlanError(
             "The model is on meta and has no values. Bind the plan to the real one: pg.build(plan, model=…)."
         )
-    optimizer = make(_one_class(plan, groups), groups, plan.given.settings)
+    for group in plan.groups:
+        check_rows(group)
+    optimizer = make(_main(plan), groups, plan.given.settings, options)
     return optimizer, Scheduler(optimizer, plan, live)
 
 
-def _one_class(plan: Plan, bound: Iterable[dict[str, Any]]) -> OptimizerClass:
-    names = {group["name"] for group in bound}
-    found = {
-        group.profile.optimizer.cls: group.profile.optimizer for group in plan.groups if group.name in names
-    }
-    if len(found) > 1:
-        raise PlanError(
-            f"The plan names several optimizers, {listing(one.name for one in found.values())}, and one "
-            "torch optimizer cannot be all. Make each of its own groups in plan.param_groups(), or name one."
-        )
-    return next(iter(found.values()))
+def _main(plan: Plan) -> OptimizerClass:
+    """Who steps the groups that do not say it: the only optimizer of the plan, or that of the recipe."""
+    found = {group.profile.optimizer.named: group.profile.optimizer for group in plan.groups}
+    return next(iter(found.values())) if len(found) == 1 else optimizer_class(plan.given.optimizer)
+
+
+def _check_options(options: Iterable[str]) -> None:
+    for name in options:
+        if name not in OPTIONS:
+            raise PlanError(
+                f'pg.build has no option "{name}". {nearest(name[:LONGEST], OPTIONS)} What the optimizer is '
+                "to do, such as its rates, stands in the recipe."
+            )

@@ -1,24 +1,27 @@
 """Edits as events: what a user sets, scales or writes while training."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from paramgroups.errors import PlanError, ScheduleError, shown
 from paramgroups.journal import Action, Event
 from paramgroups.optim import domain_of, is_finite, is_number
-from paramgroups.planning import Group
+from paramgroups.planning import Group, RowSegment
+from paramgroups.planning.cutting import Rows, cut_out, within
 from paramgroups.planning.events import course_of, heard
 from paramgroups.rules import Assignment, Recipe, RowValue
 from paramgroups.rules.reading import SCHEDULES
 from paramgroups.rules.rule import OPTIONS, assignments
+from paramgroups.run.choosing import Chosen
 from paramgroups.run.writing import Overwritten
 from paramgroups.schedules import Horizon, Length
 
 WRITTEN = "written"
 """The cause of what was found in the groups."""
 RECIPE_WORDS = (*OPTIONS, *SCHEDULES, "controllers")
-Seen = dict[tuple[Any, Any], list[str]]
+Seen = dict[tuple[Any, ...], list[str]]
+Target = Group | RowSegment
 
 
 def settings_of(settings: Mapping[str, Any]) -> tuple[Assignment, ...]:
@@ -59,7 +62,7 @@ def end_of(steps: Length | None, horizon: Horizon, tick: float) -> float | None:
 def decided(  # noqa: PLR0913  # one for each thing that an event tells
     found: Iterable[Assignment],
     groups: Sequence[Group],
-    names: Collection[str],
+    chosen: Chosen,
     recipe: Recipe,
     *,
     step: float,
@@ -71,7 +74,7 @@ def decided(  # noqa: PLR0913  # one for each thing that an event tells
     Args:
         found: What is set or scaled, in order.
         groups: All groups as they are.
-        names: The groups that are meant, by name.
+        chosen: The groups and rows that are meant.
         recipe: The recipe.
         step: The tick from which it acts.
         cause: Who decided.
@@ -85,27 +88,42 @@ def decided(  # noqa: PLR0913  # one for each thing that an event tells
         draft = Event(
             step, cause, "scale" if one.scales else "set", one.name, one.value, None, None, (), until
         )
-        made = _by_value(draft, [group for group in groups if group.name in names], recipe)
+        made = _by_value(draft, groups, chosen, recipe)
         groups = heard(groups, made, recipe)
         events += made
     return events
 
 
-def _by_value(draft: Event, groups: Iterable[Group], recipe: Recipe) -> list[Event]:
+def _by_value(draft: Event, groups: Sequence[Group], chosen: Chosen, recipe: Recipe) -> list[Event]:
+    """The events that a draft is; what one touches may have had other values after the one before it."""
     seen: Seen = {}
     for group in groups:
-        old = course_of(group, draft.hyper).at(draft.step)
-        (after,) = heard([group], [replace(draft, names=group.names)], recipe)
-        seen.setdefault((old, after.courses[draft.hyper].at(draft.step)), []).extend(group.names)
+        if group.name in chosen.groups:
+            old = course_of(group, draft.hyper).at(draft.step)
+            (after,) = heard([group], [replace(draft, names=group.names)], recipe)
+            seen.setdefault((old, after.courses[draft.hyper].at(draft.step)), []).extend(group.names)
+        for rows in chosen.rows:
+            if rows.name in group.names:
+                _see_rows(draft, group, rows, recipe, seen)
     return [replace(draft, old=old, new=new, names=tuple(names)) for (old, new), names in seen.items()]
 
 
-def writes(found: Iterable[Overwritten], groups: Sequence[Group], *, step: float, tick: float) -> list[Event]:
-    """What was written into groups by hand, as events: factors on top of the schedules from now on.
+def _see_rows(draft: Event, group: Group, rows: Rows, recipe: Recipe, seen: Seen) -> None:
+    before = within(cut_out(group, rows), rows)
+    (after,) = heard([group], [replace(draft, names=(rows.title,))], recipe)
+    for old, new in zip(before, within(after, rows), strict=True):
+        values = (course_of(one, draft.hyper).at(draft.step) for one in (old, new))
+        seen.setdefault(tuple(values), []).append(old.title)
+
+
+def writes(
+    found: Iterable[Overwritten], groups: Sequence[Target], *, step: float, tick: float
+) -> list[Event]:
+    """What was written by hand, as events: factors on top of the schedules from now on.
 
     Args:
         found: What was written.
-        groups: The groups by their places.
+        groups: The groups and rows by their places.
         step: The tick of the first update that it acts on.
         tick: The present tick. Where that is the same, the update was made with the very number.
 
@@ -123,11 +141,12 @@ def writes(found: Iterable[Overwritten], groups: Sequence[Group], *, step: float
     ]
 
 
-def _check_written(one: Overwritten, group: Group) -> None:
-    was = f'{one.name} of the group "{group.name}" was written as {shown(one.found)}'
+def _check_written(one: Overwritten, group: Target) -> None:
+    what = "group" if isinstance(group, Group) else "rows"
+    was = f'{one.name} of the {what} "{group.title}" was written as {shown(one.found)}'
     if not is_number(one.found) or not is_finite(one.found) or one.found not in domain_of(one.name):
         raise PlanError(f"{was}: it must be a number, {domain_of(one.name)}. Write {one.left!r} back.")
-    fix = f'Say what is meant: scheduler.set("{group.name}", {one.name}={one.found!r}).'
+    fix = f'Say what is meant: scheduler.set("{group.title}", {one.name}={one.found!r}).'
     if not is_number(one.left) or one.left == 0:
         raise PlanError(
             f"{was} where the plan has {one.left!r}, so that no factor says how it goes on. {fix}"

@@ -47,15 +47,21 @@ class Glance:
         cells: The tensors among them.
 
     Attributes:
-        keys: The hyperparameters that are numbers in all groups. Switches are not looked at.
+        keys: The hyperparameters that are numbers in some groups. Switches are not looked at.
     """
 
     def __init__(self, left: Left, moving: Collection[str], cells: Sequence[Cell]) -> None:
-        self.keys = [key for key, values in left.items() if all(map(_is_number, values))]
+        held = {
+            key: [place for place, value in enumerate(values) if is_watched(value)]
+            for key, values in left.items()
+        }
+        everywhere = [key for key, places in held.items() if len(places) == len(left[key])]
+        self._somewhere = [(key, places) for key, places in held.items() if places and key not in everywhere]
+        self.keys = [*everywhere, *(key for key, _ in self._somewhere)]
         self._left = left
         self._cells = cells
-        still = [key for key in self.keys if key not in moving and _is_one(left[key])]
-        own = [key for key in self.keys if key not in still]
+        still = [key for key in everywhere if key not in moving and _is_one(left[key])]
+        own = [key for key in everywhere if key not in still]
         self._walks = list(_walks(own, [(key, left[key][0]) for key in still]))
 
     def untouched(self, held: Held) -> bool:
@@ -64,7 +70,13 @@ class Glance:
             numbers = all(walk.untouched(held, self._left) for walk in self._walks)
         except KeyError:
             return False
-        return numbers and all(cell.untouched for cell in self._cells)
+        return numbers and all(cell.untouched for cell in self._cells) and self._untouched_somewhere(held)
+
+    def _untouched_somewhere(self, held: Held) -> bool:
+        left = self._left
+        return all(
+            held[place].get(key) is left[key][place] for key, places in self._somewhere for place in places
+        )
 
 
 def _walks(own: Sequence[str], shared: Sequence[tuple[str, Any]]) -> Iterator[Walk]:
@@ -78,6 +90,7 @@ def _is_one(values: Sequence[Any]) -> bool:
     return all(value is values[0] for value in values)
 
 
-def _is_number(value: Any) -> bool:
+def is_watched(value: Any) -> bool:
+    """Whether a value is a number, or several, which others may write."""
     parts = value if isinstance(value, tuple) else (value,)
     return all(is_number(part) or hasattr(part, "dtype") for part in parts)

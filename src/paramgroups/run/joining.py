@@ -1,18 +1,20 @@
 """Groups that are added to an optimizer in the middle of a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from paramgroups.errors import CheckpointError, PlanError, listing
+from paramgroups.errors import CheckpointError, PlanError, RuleError, listing
 from paramgroups.indexing import named_parameters
 from paramgroups.journal import Event
-from paramgroups.optim import unpack
+from paramgroups.optim import optimizer_class, unpack
 from paramgroups.optim.hyperparameters import SWITCHES
+from paramgroups.optim.optimizer import OPTIMIZER
 from paramgroups.planning import Group
+from paramgroups.run.abilities import is_ours
 
 CAUSE = "add_param_group"
 
@@ -47,11 +49,30 @@ def joining(
     settings = {
         key: value.item() if isinstance(value, torch.Tensor) else value
         for key, value in unpack(held).items()
-        if key in unpack(optimizer.defaults) and key not in SWITCHES
+        if key in _known(optimizer, held) and key not in SWITCHES
     }
     value = {"name": name, "settings": settings, "numel": sum(tensor.numel() for tensor in held["params"])}
+    if is_ours(optimizer) and OPTIMIZER in held:
+        value[OPTIMIZER] = _named(held[OPTIMIZER], name)
     names = _apart(_names(held, name, model), name, groups)
     return Event(step, CAUSE, "join", "group", value, None, name, names)
+
+
+def _named(optimizer: str, group: str) -> str:
+    """A group's own optimizer by its name, since events are data."""
+    try:
+        return str(optimizer_class(optimizer).named)
+    except RuleError as error:
+        raise PlanError(
+            f'The group "{group}" was added with a class of its own, and what is decided while training is '
+            f"kept as data, without classes. Plan with it, or name an optimizer of torch.optim. {error}"
+        ) from error
+
+
+def _known(optimizer: Optimizer, held: Mapping[str, Any]) -> Collection[str]:
+    if is_ours(optimizer) and OPTIMIZER in held:
+        return optimizer_class(held[OPTIMIZER]).defaults.keys()
+    return unpack(optimizer.defaults).keys()
 
 
 def _names(held: Mapping[str, Any], name: str, model: nn.Module | None) -> tuple[str, ...]:

@@ -40,6 +40,7 @@ class Ledger:
     Args:
         plan: The plan.
         held: Those of its groups that the optimizer holds, in its order.
+        rows: Whether the optimizer steps rows of tensors.
 
     Attributes:
         groups: The groups with all events heard; those that joined come last.
@@ -49,8 +50,9 @@ class Ledger:
         adopted: The place in the optimizer of the first group that joined.
     """
 
-    def __init__(self, plan: Plan, held: Sequence[Group]) -> None:
+    def __init__(self, plan: Plan, held: Sequence[Group], *, rows: bool = False) -> None:
         self._plan = plan
+        self._rows = rows
         names = {group.name for group in held}
         self.adopted = len(held)
         self._planned = (*held, *(group for group in plan.groups if group.name not in names))
@@ -83,9 +85,9 @@ class Ledger:
                     f"{one.cause}: until={one.until:,.15g} is not after the tick from which it acts, "
                     f"{step:,.15g}, so it would never act. Give a later one, or none."
                 )
-            names = chosen_groups(one.selector, self._plan, groups)
+            chosen = chosen_groups(one.selector, self._plan, groups, rows=self._rows)
             made = decided(
-                one.assignments, groups, names, recipe, step=step, cause=one.cause, until=one.until
+                one.assignments, groups, chosen, recipe, step=step, cause=one.cause, until=one.until
             )
             groups = heard(groups, made, recipe)
             events += made
@@ -113,14 +115,20 @@ class Ledger:
         return changes
 
     def dropped_by(self, said: Said) -> set[tuple[str, str]]:
-        """The groups and hyperparameters of which it does not matter what somebody wrote: they are set anew.
+        """The titles and hyperparameters of which it does not matter what was written: they are set anew.
 
         Raises:
             SelectorError: Its selector is none, or matches nothing that is trained.
             PlanError: It matches a part of a group.
         """
-        names = () if said.until is not None else chosen_groups(said.selector, self._plan, self.groups)
-        return {(name, one.name) for name in names for one in said.assignments if not one.scales}
+        if said.until is not None:
+            return set()
+        chosen = chosen_groups(said.selector, self._plan, self.groups, rows=self._rows)
+        titles = set(chosen.groups)
+        for group in self.groups:
+            inside = group.name in chosen.groups
+            titles |= {part.title for part in group.segments if inside or chosen.holds(part)}
+        return {(title, one.name) for title in titles for one in said.assignments if not one.scales}
 
     def loaded(self, journal: Journal, tick: float, ahead: int) -> "Ledger":
         """A ledger with the events of a saved run; groups that joined since are in it, from a tick on.
@@ -136,7 +144,7 @@ class Ledger:
         recipe, past = self._plan.given, len(journal) - ahead
         theirs, ours = ([event for event in one if event.action == "join"] for one in (journal, self.journal))
         since = [replace(event, step=tick) for event in ours[len(theirs) :]]
-        made = Ledger(self._plan, self._planned[: self.adopted])
+        made = Ledger(self._plan, self._planned[: self.adopted], rows=self._rows)
         made.journal, made.ahead = Journal([*journal[:past], *since, *journal[past:]]), ahead
         made.groups = made.present = replayed(self._planned, made.journal, recipe)
         if ahead:

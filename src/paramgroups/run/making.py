@@ -1,17 +1,43 @@
-"""Making a torch optimizer of groups."""
+"""Making an optimizer of groups, and letting one forget."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from torch.optim import Optimizer
+from torch import Tensor, optim
 
 from paramgroups.errors import PlanError, listing
 from paramgroups.optim import OptimizerClass, pack
+from paramgroups.optim.optimizer import Optimizer
+
+Held = list[dict[str, Any]]
 
 
-def make(optimizer: OptimizerClass, groups: list[dict[str, Any]], settings: Mapping[str, Any]) -> Optimizer:
-    """An optimizer of a class, from groups that hold all their settings.
+def make(
+    optimizer: OptimizerClass, groups: Held, settings: Mapping[str, Any], options: Mapping[str, Any]
+) -> Optimizer:
+    """Our optimizer, from groups that hold all their settings.
+
+    Args:
+        optimizer: Who steps the groups that do not say it themselves.
+        groups: The groups.
+        settings: What groups are given that are added later, and what a class reads where it is made; what
+            the optimizer does not read is passed over.
+        options: How ours steps them.
+
+    Raises:
+        OptimizerError: It refuses them.
+        PlanError: A class that steps in our place does.
+    """
+    known = pack({name: value for name, value in settings.items() if name in optimizer.defaults})
+    try:
+        return Optimizer(groups, optimizer.named, **options, **known)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise _refused(optimizer.name, groups, error) from error
+
+
+def make_torchs(optimizer: OptimizerClass, groups: Held, settings: Mapping[str, Any]) -> optim.Optimizer:
+    """An optimizer of a class of torch's or a user's, from groups that hold all their settings.
 
     Args:
         optimizer: The class.
@@ -19,24 +45,37 @@ def make(optimizer: OptimizerClass, groups: list[dict[str, Any]], settings: Mapp
         settings: What its class reads where it is made, and not from a group; others are passed over.
 
     Raises:
-        PlanError: The class refuses them.
+        PlanError: The class refuses them, or there is none of this name.
     """
-    wanted = inspect.signature(optimizer.cls).parameters
+    made: Any = optimizer.cls
+    if made is None:
+        raise PlanError(f"torch has no {optimizer.name}: let pg.build(plan) make the optimizer.")
+    wanted = inspect.signature(made).parameters
     known = {name: value for name, value in pack(settings).items() if name in wanted}
     try:
-        return optimizer.cls(groups, **known)
+        return made(groups, **known)  # type: ignore[no-any-return]  # a class of optimizers
     except (TypeError, ValueError, RuntimeError) as error:
-        names = listing(str(group.get("name")) for group in groups)
-        raise PlanError(
-            f"{optimizer.name} does not take the plan's groups: {str(error).rstrip('.')}. It was given: "
-            f"{names}. Change the recipe's rules or settings, or name another optimizer."
-        ) from error
+        raise _refused(optimizer.name, groups, error) from error
 
 
-def forget(optimizer: Optimizer, group: dict[str, Any], made_of: OptimizerClass) -> None:
-    """Let an optimizer remember of a group's tensors what it does of new ones: mostly nothing."""
-    fresh = make(made_of, [dict(group)], optimizer.defaults).state
-    for tensor in group["params"]:
+def _refused(who: str, groups: Iterable[Mapping[str, Any]], error: Exception) -> PlanError:
+    names = listing(str(group.get("name")) for group in groups)
+    return PlanError(
+        f"{who} does not take the plan's groups: {str(error).rstrip('.')}. It was given: "
+        f"{names}. Change the recipe's rules or settings, or name another optimizer."
+    )
+
+
+def forget(
+    optimizer: optim.Optimizer, group: Mapping[str, Any], made_of: OptimizerClass, tensors: Sequence[Tensor]
+) -> None:
+    """Let an optimizer remember of tensors of a group what it does of new ones: mostly nothing.
+
+    Ours makes state when it first steps a tensor; others may do so where they are made.
+    """
+    for tensor in tensors:
         optimizer.state.pop(tensor, None)
-        if tensor in fresh:
-            optimizer.state[tensor] = fresh[tensor]
+    if made_of.cls is None or (made_of.is_ours and isinstance(optimizer, Optimizer)):
+        return
+    fresh = make_torchs(made_of, [{**group, "params": list(tensors)}], optimizer.defaults).state
+    optimizer.state.update({tensor: fresh[tensor] for tensor in tensors if tensor in fresh})

@@ -16,6 +16,7 @@ from paramgroups.journal import Event, Journal
 from paramgroups.planning import Explanation, Plan
 from paramgroups.planning.binding import bind
 from paramgroups.rules import Rule
+from paramgroups.run.abilities import is_ours
 from paramgroups.run.adopting import adopted_groups, check_arguments, check_saved
 from paramgroups.run.clocks import Clocks
 from paramgroups.run.driving import drive, driver, hook
@@ -70,7 +71,7 @@ class Scheduler(LRScheduler):
         live = model if model is not None else plan.planned_model()
         bound = None if live is None else bind(plan.index, live)
         self.plan = plan
-        self._ledger = Ledger(plan, adopted_groups(optimizer, plan, bound))
+        self._ledger = Ledger(plan, adopted_groups(optimizer, plan, bound), rows=is_ours(optimizer))
         self._clocks = Clocks(plan.horizon)
         self._feedback = Feedback(plan.given.controllers, plan.horizon)
         self._freezing = Freezing(plan, self._ledger.held, optimizer, live, bound)
@@ -113,7 +114,7 @@ class Scheduler(LRScheduler):
 
     def get_lr(self) -> list[Any]:
         """The rate of each group at the present tick, as `step` writes it."""
-        return [group.courses["lr"].at(self._tick) for group in self._seats.groups]
+        return [group.written["lr"].at(self._tick) for group in self._seats.groups]
 
     @property
     def rates(self) -> dict[str, Any]:
@@ -147,8 +148,8 @@ class Scheduler(LRScheduler):
         """Multiply the rate of some groups from now on, on top of their schedule.
 
         Args:
-            selector: A selector that matches whole groups, or the name of a group; a rule with `group=` makes
-                one of a part.
+            selector: A selector that matches whole groups, or rows of their tensors, or the name of a group;
+                a rule with `group=` makes one of a part.
             factor: At least 0.
             steps: For how many ticks, as a length; to the end unless given.
 
@@ -169,7 +170,7 @@ class Scheduler(LRScheduler):
         """Set or scale hyperparameters of some groups from now on; the schedule goes on multiplying them.
 
         Args:
-            selector: A selector that matches whole groups, or the name of a group.
+            selector: A selector that matches whole groups, or rows of their tensors, or the name of a group.
             steps: For how many ticks, as a length; to the end unless given.
             **settings: As in a rule: `lr=1e-4`, `weight_decay=0.0`, `momentum_scale=0.5`.
 
@@ -334,13 +335,13 @@ class Scheduler(LRScheduler):
         """What somebody wrote into the groups becomes events; what they hold stays as it was written."""
         if self._waits:
             return
-        groups = self._seats.groups
-        found = [one for one in self._seats.overwritten if (groups[one.place].name, one.name) not in but]
+        targets = self._seats.targets
+        found = [one for one in self._seats.overwritten if (targets[one.place].title, one.name) not in but]
         if found:
-            check_order(self.optimizer.param_groups, groups)
+            check_order(self.optimizer.param_groups, self._seats.groups)
             self._others.check(self.optimizer, Scheduler, found, self._tick)
             step = self._tick if self._written else self._now
-            self._hear(writes(found, groups, step=step, tick=self._tick))
+            self._hear(writes(found, targets, step=step, tick=self._tick))
 
     def _take_in(self) -> None:
         """Groups that were added to the optimizer follow the recipe's schedules from now on."""

@@ -12,7 +12,7 @@ import torch
 
 from paramgroups.optim import pack, unpack
 from paramgroups.planning.course import Course
-from paramgroups.run.glances import Glance
+from paramgroups.run.glances import Glance, is_watched
 from paramgroups.run.lanes import Cell, Held, Lane, Part, Single, Slots, moves
 
 Courses = Mapping[str, Course]
@@ -121,6 +121,8 @@ class Writer:
     def _unlike(self, place: int, group: Mapping[str, Any]) -> Iterator[Overwritten]:
         for key in self._glance.keys:
             cell, left = self._cells[place].get(key), self._left[key][place]
+            if not is_watched(left):
+                continue
             was = unpack({key: left if cell is None else cell.left})
             now = unpack({key: _plain(group.get(key, left))})
             for name in was | now:

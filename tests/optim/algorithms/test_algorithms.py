@@ -5,6 +5,7 @@ from itertools import pairwise
 from types import CodeType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,6 +14,7 @@ from paramgroups.optim.algorithms.words import maximum, sign, where
 from paramgroups.optim.classes import torch_optimizers
 from paramgroups.optim.hyperparameters import SWITCHES, unpack
 from tests.optim.backends.steppers import CASES
+from tests.optim.backends.twins import TWINS
 
 RULES: dict[str, Algorithm] = {}
 for family, settings in CASES.values():
@@ -26,8 +28,8 @@ def arguments(code: CodeType) -> tuple[str, ...]:
 
 def test_every_rule_has_its_own_name() -> None:
     assert sorted(RULES) == [
-        "adagrad", "adam", "adam_amsgrad", "lion", "nadam", "radam", "rmsprop", "rmsprop_centered",
-        "rmsprop_centered_momentum", "rmsprop_momentum", "sgd", "sgd_momentum",
+        "adagrad", "adam", "adam_amsgrad", "lamb", "lars", "lion", "nadam", "radam", "rmsprop",
+        "rmsprop_centered", "rmsprop_centered_momentum", "rmsprop_momentum", "sgd", "sgd_momentum",
     ]  # fmt: skip
 
 
@@ -37,6 +39,20 @@ def test_the_columns_are_the_arguments(rule: Algorithm) -> None:
     assert rule.hypers[len(rule.hypers) - len(rule.scalars) :] == rule.scalars
     if rule.advance is not None:
         assert arguments(rule.advance.__code__) == ("step", *rule.hypers)
+    assert ("trust" in rule.hypers) == (rule.trust is not None)
+    assert "trust" not in rule.hypers[:-1]
+
+
+@pytest.mark.parametrize(
+    "rule", [rule for rule in RULES.values() if rule.advance], ids=lambda rule: rule.name
+)
+def test_scalars_advance_a_column_at_a_time(rule: Algorithm) -> None:
+    rows = np.linspace(0.1, 0.9, 3 * len(rule.hypers)).reshape(3, -1)
+    steps = np.array([1.0, 2.0, 9.0])
+    assert rule.advance is not None
+    columns = np.stack(rule.advance(steps, *rows.T), axis=1)
+    apart = [rule.advance(float(step), *row.tolist()) for step, row in zip(steps, rows, strict=True)]
+    np.testing.assert_allclose(columns, apart, rtol=1e-15)
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.name)
@@ -57,7 +73,7 @@ def test_an_update_computes_in_the_type_of_its_arguments(rule: Algorithm) -> Non
     assert written in ([], [None])
 
 
-@pytest.mark.parametrize("name", sorted(set(ALGORITHMS) - {"lion"}))
+@pytest.mark.parametrize("name", sorted(set(ALGORITHMS) - set(TWINS)))
 def test_the_defaults_are_torchs(name: str) -> None:
     cls: Any = torch_optimizers()[name]
     theirs = cls([torch.nn.Parameter(torch.zeros(1))]).defaults
@@ -68,7 +84,8 @@ def test_the_defaults_are_torchs(name: str) -> None:
 def test_a_rule_reads_settings_that_its_group_has(name: str) -> None:
     family = ALGORITHMS[name]
     rule = family.of(family.defaults)
-    assert set(rule.hypers) - set(rule.scalars) <= set(unpack(family.defaults))
+    assert set(rule.hypers) - set(rule.scalars) - {"trust"} <= set(unpack(family.defaults))
+    assert "trust" not in family.defaults
     assert set(family.starts) <= set(rule.states)
     assert set(family.starts.values()) <= set(family.defaults)
 
@@ -81,6 +98,28 @@ def test_settings_choose_the_rule() -> None:
     assert rmsprop.RMSPROP.of({"centered": True, "momentum": 0.1}).states == (
         "square_avg", "momentum_buffer", "grad_avg",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("momentum", "dampening"), [(0, 0), (0.9, 0.1), (0, 0.5)], ids=["no momentum", "dampened", "both"]
+)
+def test_nesterov_needs_a_momentum_that_is_not_dampened(momentum: float, dampening: float) -> None:
+    """Torch refuses the same."""
+    settings = {**sgd.SGD.defaults, "momentum": momentum, "dampening": dampening}
+    assert sgd.SGD.check(settings) is None
+    found = sgd.SGD.check({**settings, "nesterov": True})
+    assert found == (
+        "nesterov=True needs momentum above 0 and dampening 0, "
+        f"and finds momentum={momentum}, dampening={dampening}."
+    )
+    with pytest.raises(ValueError, match="Nesterov"):
+        torch.optim.SGD([torch.zeros(1)], nesterov=True, momentum=momentum, dampening=dampening)
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_defaults_go_together(name: str) -> None:
+    assert ALGORITHMS[name].check(ALGORITHMS[name].defaults) is None
+    assert sgd.SGD.check({**sgd.SGD.defaults, "nesterov": True, "momentum": 0.9}) is None
 
 
 def test_the_first_step_of_adamw() -> None:

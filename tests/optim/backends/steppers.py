@@ -1,7 +1,6 @@
 """What the tests of rules and backends share: batches that are stepped as an optimizer would."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,11 +8,13 @@ import torch
 from torch import Tensor
 
 from paramgroups.optim.algorithms import ALGORITHMS
-from paramgroups.optim.backends import STATISTICS, Batch, cpu, plan_chunks, reference
+from paramgroups.optim.backends import Backend, Batch, cpu, plan_chunks, reference
+from paramgroups.optim.backends.batch import Floats
 from paramgroups.optim.hyperparameters import unpack
+from tests.optim.backends.twins import TWINS
 
 Settings = Mapping[str, Any]
-BACKENDS: dict[str, Callable[[Batch], None]] = {"reference": reference.step, "cpu": cpu.step}
+BACKENDS: dict[str, Backend] = {"reference": reference, "cpu": cpu}
 
 CASES: dict[str, tuple[str, Settings]] = {
     "adamw": ("adamw", {}),
@@ -28,6 +29,10 @@ CASES: dict[str, tuple[str, Settings]] = {
     "sgd, dampened": ("sgd", {"momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1}),
     "sgd, nesterov": ("sgd", {"momentum": 0.9, "nesterov": True}),
     "lion": ("lion", {"weight_decay": 0.1}),
+    "lamb": ("lamb", {"weight_decay": 0.1}),
+    "lamb, no decay": ("lamb", {"betas": (0.5, 0.7), "maximize": True}),
+    "lars": ("lars", {"weight_decay": 0.1, "maximize": True}),
+    "lars, no decay": ("lars", {"momentum": 0.0, "trust_coefficient": 0.1}),
     "rmsprop": ("rmsprop", {"weight_decay": 0.1}),
     "rmsprop, momentum": ("rmsprop", {"momentum": 0.9}),
     "rmsprop, centered": ("rmsprop", {"centered": True, "maximize": True}),
@@ -63,14 +68,21 @@ class Stepper:
         family = ALGORITHMS[name]
         full = [{**family.defaults, **given} for given in settings]
         self.rule = family.of(full[0])
-        self.run = BACKENDS[backend]
+        self.backend = BACKENDS[backend]
+        self.sums: Floats = np.zeros((0, 0))
         sizes = [[param.numel()] for param in params] if cuts is None else cuts
         tensor_of = np.repeat(np.arange(len(params)), [len(parts) for parts in sizes])
         starts = [start for parts in sizes for start in np.cumsum([0, *parts[:-1]])]
         counts = np.array([part for parts in sizes for part in parts], dtype=np.int64)
-        flat = [{**unpack(full[tensor]), **dict.fromkeys(self.rule.scalars, 1.0)} for tensor in tensor_of]
+        ones = dict.fromkeys((*self.rule.scalars, "trust"), 1.0)
+        flat = [{**unpack(full[tensor]), **ones} for tensor in tensor_of]
         self.batch = Batch(
             algorithm=self.rule,
+            dtypes=(
+                params[0].dtype,
+                params[0].dtype,
+                *[state_dtype or params[0].dtype] * len(self.rule.states),
+            ),
             params=list(params),
             grads=[],
             states=[
@@ -88,49 +100,65 @@ class Stepper:
             chunks=plan_chunks(counts),
         )
 
-    def step(self, grads: Sequence[Tensor]) -> None:
-        """One step, as an optimizer would do it."""
+    def given(self, grads: Sequence[Tensor | None]) -> Batch:
+        """The batch as it is handed over with these gradients."""
+        kind = next((grad.dtype for grad in grads if grad is not None), self.batch.dtypes[0])
+        self.batch.dtypes = (self.batch.dtypes[0], kind, *self.batch.dtypes[2:])
         self.batch.grads = list(grads)
-        self.batch.steps += 1
-        self.run(self.batch)
+        return self.batch
+
+    def step(self, grads: Sequence[Tensor | None]) -> Floats:
+        """One step, as an optimizer would do it; its sums, if the batch wants them."""
+        batch = self.given(grads)
+        batch.steps += 1
+        self._trust()
+        self.sums = told(self.backend.step(batch))
         if self.rule.advance is not None:
-            for row, step in zip(self.batch.hypers, self.batch.steps, strict=True):
-                row[-len(self.rule.scalars) :] = self.rule.advance(float(step), *row.tolist())
+            scalars = self.rule.advance(batch.steps, *batch.hypers.T)
+            batch.hypers[:, -len(scalars) :] = np.stack(scalars, axis=1)
+        return self.sums
 
-    def sum_up(self) -> np.ndarray[Any, Any]:
-        """Have statistics from now on."""
-        self.batch.statistics = np.full((len(self.batch.counts), STATISTICS), math.nan)
-        return self.batch.statistics
+    def _trust(self) -> None:
+        """Fill in the ratio of each tensor, from a rehearsal at a rate and a trust of 1."""
+        batch, rule = self.batch, self.rule
+        if rule.trust is None:
+            return
+        rate, last = rule.hypers.index("lr"), rule.hypers.index("trust")
+        rates = batch.hypers[:, rate].copy()
+        batch.hypers[:, [rate, last]] = 1.0
+        sums = told(self.backend.rehearse(batch))
+        batch.hypers[:, rate] = rates
+        for tensor in np.unique(batch.tensor_of):
+            mine = batch.tensor_of == tensor
+            row = batch.hypers[mine][0].tolist()
+            batch.hypers[mine, last] = rule.trust(*sums[mine].sum(0)[:3].tolist(), *row)
+
+    def rehearse(self, grads: Sequence[Tensor | None]) -> Floats:
+        """What the next step would sum."""
+        self.given(grads).steps += 1
+        sums = told(self.backend.rehearse(self.batch))
+        self.batch.steps -= 1
+        return sums
+
+    def measure(self, grads: Sequence[Tensor | None]) -> Floats:
+        """The sums of gradients alone."""
+        return told(self.backend.measure(self.given(grads)))
 
 
-class Lion(torch.optim.Optimizer):
-    """Lion as its paper writes it, in the loop form of torch's optimizers."""
-
-    def __init__(self, params: Any, lr: float = 1e-4, **settings: Any) -> None:
-        super().__init__(params, {**ALGORITHMS["lion"].defaults, "lr": lr, **settings})
-
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> Any:
-        """One step."""
-        assert closure is None
-        for group in self.param_groups:
-            beta1, beta2 = group["betas"]
-            for param in group["params"]:
-                moment = self.state[param].setdefault("exp_avg", torch.zeros_like(param))
-                direction = (beta1 * moment + (1 - beta1) * param.grad).sign()
-                param.sub_(group["lr"] * (direction + group["weight_decay"] * param))
-                moment.copy_(beta2 * moment + (1 - beta2) * param.grad)
+def told(sums: Any) -> Floats:
+    """Sums as numbers of their own; none where none were taken."""
+    return np.zeros((0, 0)) if sums is None else np.array(sums)
 
 
 CLASSES: dict[str, Any] = {
     "adagrad": torch.optim.Adagrad,
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
-    "lion": Lion,
     "nadam": torch.optim.NAdam,
     "radam": torch.optim.RAdam,
     "rmsprop": torch.optim.RMSprop,
     "sgd": torch.optim.SGD,
+    **TWINS,
 }
 
 
@@ -138,7 +166,7 @@ def torch_twin(name: str, params: Sequence[Tensor], settings: Sequence[Settings]
     """Torch's own optimizer of copies of these tensors, one group for each."""
     copies = [torch.nn.Parameter(param.clone()) for param in params]
     groups = [{"params": [copy], **given} for copy, given in zip(copies, settings, strict=True)]
-    how = {} if name == "lion" else {"foreach": False}
+    how = {} if name in TWINS else {"foreach": False}
     # Adagrad reads the start of its sums from its own arguments alone, not from its groups
     twin: torch.optim.Optimizer = CLASSES[name](groups, **{**settings[0], "lr": 1e-3, **how})
     return twin

@@ -14,7 +14,7 @@ HALVES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 def copier(kinds: tuple[str, str, str]) -> Any:
     """A kernel that writes the first array's number, as it was read, to itself and to the last."""
-    load, store = loading(kinds, "float32"), storing(kinds, 1)
+    load, store = loading(kinds, "float32"), storing(kinds, (0, 2))
 
     @numba.njit  # type: ignore[untyped-decorator] # numba has no types
     def copy(count: int, one: int, two: int, three: int) -> None:

@@ -33,10 +33,9 @@ def stepped(steps: int = 3) -> tuple[list[bytes], bytes]:
     params = [torch.randn(count, generator=draw) for count in COUNTS]
     grads = [torch.randn(count, generator=draw) for count in COUNTS]
     ours = Stepper("adamw", params, [{"lr": 0.01 * place} for place in range(1, 5)], "cpu")
-    statistics = ours.sum_up()
-    for _ in range(steps):
-        ours.step(grads)
-    return [param.numpy().tobytes() for param in params], statistics.tobytes()
+    ours.batch.statistics = True
+    sums = [ours.measure(grads), ours.rehearse(grads)] + [ours.step(grads) for _ in range(steps)]
+    return [param.numpy().tobytes() for param in params], np.stack(sums).tobytes()
 
 
 @pytest.mark.usefixtures("two_threads")

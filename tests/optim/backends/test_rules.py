@@ -22,7 +22,16 @@ from tests.optim.backends.steppers import (
 RATES = (0.0, 1e-6, 1e-3, 0.1)
 STEPS = 300
 SHAPES = ((), (1,), (0,), (7,), (3, 5), (33,))
-HALVES = {"bfloat16": 2**-7, "float16": 2**-10}
+WITHIN = {"float64": 1e-9, "float32": 1e-5, "bfloat16": 2**-7, "float16": 2**-10}
+MIXTURES = (
+    ("float64", "float64"),
+    ("float32", "float32"),
+    ("bfloat16", "float32"),
+    ("bfloat16", "bfloat16"),
+    ("float16", "float32"),
+    ("float16", "float16"),
+)
+"""Of parameters and their states."""
 
 
 @pytest.fixture(autouse=True)
@@ -64,53 +73,62 @@ def test_a_rule_is_torchs(case: str, backend: str) -> None:
         np.testing.assert_allclose(column, products, rtol=1e-9)
 
 
+def assert_sums(found: Any, wanted: Any, within: float) -> None:
+    """Updates are what two roundings leave of a difference."""
+    np.testing.assert_allclose(found[:, :2], wanted[:, :2], rtol=2 * within, atol=1e-30)
+    np.testing.assert_allclose(found[:, 2], wanted[:, 2], rtol=1e-2 + 2 * within, atol=1e-12)
+    np.testing.assert_array_equal(found[:, 3], wanted[:, 3])
+
+
+def assert_same(ours: Stepper, twin: Stepper, within: float, within_states: float) -> None:
+    assert_close(ours.batch.params, twin.batch.params, within)
+    for mine, theirs in zip(ours.batch.states, twin.batch.states, strict=True):
+        assert_close(mine, theirs, within_states)
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_float32_is_the_references_with_and_without_sums(case: str) -> None:
+def test_float32_with_sums_is_the_references(case: str) -> None:
     name, given_settings = CASES[case]
     params, settings = drawn(SHAPES, torch.float32), spread(given_settings, len(SHAPES))
     ours = Stepper(name, params, settings, "cpu")
     twin = Stepper(name, [param.clone() for param in params], settings, "reference")
-    found, wanted = ours.sum_up(), twin.sum_up()
+    ours.batch.statistics = twin.batch.statistics = True
     for _ in range(5):
         grads = drawn(SHAPES, torch.float32)
-        ours.step(grads)
-        twin.step(grads)
-        np.testing.assert_allclose(found[:, :2], wanted[:, :2], rtol=1e-5, atol=1e-30)
-        np.testing.assert_allclose(found[:, 2], wanted[:, 2], rtol=1e-2, atol=1e-12)
-    assert_close(ours.batch.params, twin.batch.params, 1e-5)
-    for mine, theirs in zip(ours.batch.states, twin.batch.states, strict=True):
-        assert_close(mine, theirs, 1e-5)
+        assert_sums(ours.step(grads), twin.step(grads), WITHIN["float32"])
+    assert_same(ours, twin, WITHIN["float32"], WITHIN["float32"])
 
 
-def in_halves(case: str, dtype: str, state_dtype: torch.dtype) -> None:
-    """A kernel of half-precision parameters rounds as the reference does, but for the last bit."""
+def agree(case: str, dtype: str, state: str) -> None:
+    """Plain, with sums and rehearsed, compiled and by the reference: the same but for the last bit."""
     name, given_settings = CASES[case]
-    half: torch.dtype = getattr(torch, dtype)
-    params, settings = drawn(SHAPES, half), spread(given_settings, len(SHAPES))
-    ours = Stepper(name, params, settings, "cpu", state_dtype=state_dtype)
-    copies = [param.clone() for param in params]
-    twin = Stepper(name, copies, settings, "reference", state_dtype=state_dtype)
+    kind, params = getattr(torch, state), drawn(SHAPES, getattr(torch, dtype))
+    settings = spread(given_settings, len(SHAPES))
+    plain, told, twin = (
+        Stepper(name, [param.clone() for param in params], settings, backend, state_dtype=kind)
+        for backend in ("cpu", "cpu", "reference")
+    )
+    told.batch.statistics = twin.batch.statistics = True
     for _ in range(3):
-        grads = drawn(SHAPES, half)
-        ours.step(grads)
-        twin.step(grads)
-    assert_close(ours.batch.params, twin.batch.params, HALVES[dtype])
-    loose = 1e-5 if state_dtype == torch.float32 else HALVES[dtype]
-    for mine, theirs in zip(ours.batch.states, twin.batch.states, strict=True):
-        assert_close(mine, theirs, loose)
+        grads = drawn(SHAPES, getattr(torch, dtype))
+        assert_sums(told.rehearse(grads), twin.rehearse(grads), WITHIN[dtype])
+        assert_sums(told.step(grads), twin.step(grads), WITHIN[dtype])
+        plain.step(grads)
+    for ours in (plain, told):
+        assert_same(ours, twin, WITHIN[dtype], WITHIN[state])
 
 
-@pytest.mark.parametrize("dtype", HALVES)
-def test_half_precision_with_float32_state(dtype: str) -> None:
-    in_halves("adamw", dtype, torch.float32)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("case", ["adamw", "lamb"])
+def test_all_forms_agree(case: str, dtype: str) -> None:
+    agree(case, dtype, "float32")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("state", ["float32", "half"])
-@pytest.mark.parametrize("dtype", HALVES)
+@pytest.mark.parametrize(("dtype", "state"), MIXTURES, ids=map("+".join, MIXTURES))
 @pytest.mark.parametrize("case", CASES)
-def test_half_precision_of_every_rule(case: str, dtype: str, state: str) -> None:
-    in_halves(case, dtype, torch.float32 if state == "float32" else getattr(torch, dtype))
+def test_all_forms_of_every_rule_agree(case: str, dtype: str, state: str) -> None:
+    agree(case, dtype, state)
 
 
 FRACTIONS = st.floats(0, 0.9999)

@@ -24,7 +24,10 @@ class Algorithm:
         update: `(p, g, *states, *constants) -> (p, *states)`.
         scalars: Torch's keys of the state that has one number a segment, beside `step`. They are the last
             of `hypers`, as they stand before this step, and start at 1.
-        advance: `(step, *hypers) -> scalars` as they stand after this step.
+        advance: `(step, *hypers) -> scalars` as they stand after this step; of arrays too.
+        trust: `(Σg², Σw², Σu², *hypers) -> ratio` of a whole tensor, where g is what the rule is given, so
+            after clipping, and u is the update of a step that was rehearsed with `lr` and `trust` 1. The
+            ratio is then the hyperparameter `trust`, the last one.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Algorithm:
     update: Callable[..., Numbers]
     scalars: tuple[str, ...] = ()
     advance: Callable[..., Numbers] | None = None
+    trust: Callable[..., float] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,10 @@ class Family:
         defaults: The hyperparameters of a group, under torch's keys.
         of: The rule of a group with these settings.
         starts: The hyperparameter at which a state starts, by the state's key; all others start at 0.
+        check: What is wrong with settings that do not go together, as a sentence; None if nothing is.
     """
 
     defaults: Settings
     of: Callable[[Settings], Algorithm]
     starts: Mapping[str, str] = field(default_factory=dict)
+    check: Callable[[Settings], str | None] = lambda _: None

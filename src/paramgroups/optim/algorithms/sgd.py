@@ -72,6 +72,15 @@ def of(settings: Settings) -> Algorithm:
     return MOMENTUM if settings["momentum"] != 0 else PLAIN
 
 
+def check(settings: Settings) -> str | None:
+    """Nesterov's step looks ahead along a momentum that is not dampened, as torch has it."""
+    momentum, dampening = settings["momentum"], settings["dampening"]
+    if not settings["nesterov"] or (momentum > 0 and dampening == 0):
+        return None
+    found = f"momentum={momentum}, dampening={dampening}"
+    return f"nesterov=True needs momentum above 0 and dampening 0, and finds {found}."
+
+
 SGD = Family(
     MappingProxyType(
         {
@@ -84,4 +93,5 @@ SGD = Family(
         }
     ),
     of,
+    check=check,
 )

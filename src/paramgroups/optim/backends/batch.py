@@ -1,6 +1,7 @@
 """What a backend steps: tensors, the segments of them, and a table of hyperparameters."""
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,8 +12,11 @@ from paramgroups.optim.algorithms import Algorithm
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Sums = Floats | Tensor
+"""One row a segment; a tensor where they are still on their way from the device."""
 
 STATISTICS = 4
+NONFINITE = 3
 """Σg² (before the scale), Σw² (before the step), Σ(update)², and how many of g are not finite."""
 
 
@@ -20,46 +24,62 @@ STATISTICS = 4
 class Batch:
     """Segments of tensors that one rule steps in one pass.
 
-    All tensors are dense, contiguous and on one device, and share no memory; parameters, gradients and states
-    have one dtype each. Segments do not overlap. A batch is checked by who makes it: a backend writes where
-    it is told.
+    All tensors that are stepped are dense, contiguous and on one device, and share no memory; parameters,
+    gradients and states have one dtype each. Segments do not overlap. A batch is checked by who makes it: a
+    backend writes where it is told.
 
     Attributes:
         algorithm: The update rule.
+        dtypes: The dtype of parameters, of gradients, and of each state.
         params: The parameters, written in place.
-        grads: Their gradients, only read.
+        grads: Their gradients, only read; None where no segment of the tensor is stepped.
         states: For each of the rule's states the tensors, one a parameter, written in place.
         starts: The first number of each segment within its tensor.
         counts: How many numbers each segment has.
         tensor_of: Which tensor each segment is of.
         hypers: The hyperparameters, one row a segment, one column for each of the rule's.
         steps: The step of each segment; the first is 1.
+        chunks: The pieces of work, out of what `plan_chunks(counts)` gave: what is left out is not stepped.
         scales: What each segment's gradients are multiplied by; None is 1.
-        statistics: Filled with four sums for each segment: Σg² before the scale, Σw² before the step,
-            Σ(update)² before it is rounded to the parameter's dtype, and the count of gradients that are
-            not finite. None costs nothing.
-        chunks: What `plan_chunks(counts)` gave; kept by whoever steps the same layout again.
-        state_addresses: Where the states begin; kept for as long as `states` are the same tensors.
+        addresses: Where the tensors begin: one row for parameters, for gradients and for each state. None
+            lets the backend read them.
+        statistics: Whether a step sums statistics.
     """
 
     algorithm: Algorithm
+    dtypes: tuple[torch.dtype, ...]
     params: list[Tensor]
-    grads: list[Tensor]
+    grads: list[Tensor | None]
     states: list[list[Tensor]]
     starts: Ints
     counts: Ints
     tensor_of: Ints
     hypers: Floats
     steps: Floats
+    chunks: Ints = field(repr=False)
     scales: Floats | None = None
-    statistics: Floats | None = None
-    chunks: Ints | None = field(default=None, repr=False)
-    state_addresses: Ints | None = field(default=None, repr=False)
+    addresses: Ints | None = field(default=None, repr=False)
+    statistics: bool = False
 
-    @property
-    def dtypes(self) -> tuple[torch.dtype, ...]:
-        """The dtype of parameters, of gradients, and of each state."""
-        return tuple(tensors[0].dtype for tensors in (self.params, self.grads, *self.states))
+
+class Backend(Protocol):
+    """What steps batches on some kind of device."""
+
+    def step(self, batch: Batch) -> Sums | None:
+        """Step all chunks; four sums for each segment if `batch.statistics`, in one fixed order.
+
+        They are Σg² before the scale, Σw² before the step, Σ(update)² before it is rounded to the
+        parameter's dtype, and the count of gradients that are not finite; 0 for what is not stepped.
+        """
+
+    def rehearse(self, batch: Batch) -> Sums:
+        """The four sums of a step that writes nothing."""
+
+    def measure(self, batch: Batch) -> Sums:
+        """Σg² before the scale and the count of gradients that are not finite, in their two columns; 0 else.
+
+        It reads gradients alone.
+        """
 
 
 def computing_dtype(dtypes: tuple[torch.dtype, ...]) -> torch.dtype:

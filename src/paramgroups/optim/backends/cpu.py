@@ -1,14 +1,14 @@
 """The backend for the CPU: one pass over all segments, compiled by Numba."""
 
-from collections.abc import Sequence
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from paramgroups.optim.backends.batch import STATISTICS, Batch, Floats, Ints, computing_dtype
-from paramgroups.optim.backends.chunks import plan_chunks
-from paramgroups.optim.backends.kernels import kernel
+from paramgroups.optim.backends.kernels import GRADIENT, Kernel, kernel, measuring
 from paramgroups.optim.backends.launching import LAUNCHER
 
 KINDS = {dtype: str(dtype).removeprefix("torch.") for dtype in (
@@ -17,51 +17,62 @@ KINDS = {dtype: str(dtype).removeprefix("torch.") for dtype in (
 """The dtypes that kernels are made for, and their names there."""
 
 
-def step(batch: Batch) -> None:
-    """Step every segment of a batch, in one pass.
+def step(batch: Batch) -> Floats | None:
+    """Step all chunks of a batch, in one pass; four sums a segment if it wants them.
 
     The first step of a rule with these dtypes compiles its kernel.
-
-    Args:
-        batch: What to step; its parameters, states and statistics are written.
     """
-    chunks = plan_chunks(batch.counts) if batch.chunks is None else batch.chunks
-    with_sums = batch.statistics is not None
-    sums = np.zeros((len(chunks) if with_sums else 0, STATISTICS))
-    if len(chunks):
-        kinds = tuple(KINDS[dtype] for dtype in batch.dtypes)
-        found = kernel(batch.algorithm, kinds, KINDS[computing_dtype(batch.dtypes)], sums=with_sums)
-        LAUNCHER.run(found, chunks, *_tables(batch), sums)
-    if batch.statistics is not None:
-        _gather(sums, chunks, batch.statistics)
+    if batch.statistics:
+        return _summed(batch, *_work(batch, "sums"))
+    _run(batch, *_work(batch, "plain"), np.zeros((0, STATISTICS)))
+    return None
+
+
+def rehearse(batch: Batch) -> Floats:
+    """The four sums of a step that writes nothing."""
+    return _summed(batch, *_work(batch, "rehearsal"))
+
+
+def measure(batch: Batch) -> Floats:
+    """Σg² and the count of gradients that are not finite, from one pass over the gradients."""
+    found = measuring(KINDS[batch.dtypes[GRADIENT]])
+    return _summed(batch, found, batch.starts, batch.tensor_of, addresses(batch)[GRADIENT:])
 
 
 def addresses(batch: Batch) -> Ints:
-    """Where every tensor begins: one row for parameters, gradients and each state.
-
-    Parameters and gradients belong to others and are read anew; the states are the batch's own.
-    """
-    if batch.state_addresses is None:
-        batch.state_addresses = _begins(batch.states, len(batch.params))
-    return np.concatenate((_begins([batch.params, batch.grads], len(batch.params)), batch.state_addresses))
-
-
-def _begins(rows: Sequence[Sequence[torch.Tensor]], count: int) -> Ints:
-    found = map(torch.Tensor.data_ptr, chain.from_iterable(rows))
-    return np.fromiter(found, np.int64, len(rows) * count).reshape(len(rows), count)
+    """Where every tensor begins: one row for parameters, for gradients and for each state."""
+    if batch.addresses is not None:
+        return batch.addresses
+    rows: list[list[Tensor] | list[Tensor | None]] = [batch.params, batch.grads, *batch.states]
+    found = (0 if tensor is None else tensor.data_ptr() for tensor in chain.from_iterable(rows))
+    return np.fromiter(found, np.int64, len(rows) * len(batch.params)).reshape(len(rows), -1)
 
 
-def _tables(batch: Batch) -> tuple[Ints | Floats, ...]:
+def _work(batch: Batch, form: str) -> tuple[Any, ...]:
+    """A kernel and its tables."""
+    kinds = tuple(KINDS[dtype] for dtype in batch.dtypes)
+    found = kernel(batch.algorithm, kinds, KINDS[computing_dtype(batch.dtypes)], form)
     scales = np.ones(len(batch.counts)) if batch.scales is None else batch.scales
-    ints = batch.starts, batch.tensor_of, addresses(batch)
     floats = batch.hypers, batch.steps, scales
-    return (
-        *(np.ascontiguousarray(table, dtype=np.int64) for table in ints),
-        *(np.ascontiguousarray(table, dtype=np.float64) for table in floats),
-    )
+    return found, batch.starts, batch.tensor_of, addresses(batch), *floats
 
 
-def _gather(sums: Floats, chunks: Ints, statistics: Floats) -> None:
+def _run(batch: Batch, found: Kernel, *tables: Ints | Floats) -> None:
+    if len(batch.chunks):
+        LAUNCHER.run(found, *_contiguous(batch.chunks, *tables))
+
+
+def _contiguous(*tables: Any) -> list[Any]:
+    """Any other layout would be compiled anew."""
+    return [np.ascontiguousarray(table) for table in tables]
+
+
+def _summed(batch: Batch, found: Kernel, *tables: Ints | Floats) -> Floats:
     """Add up each segment's chunks in their order, whichever thread walked them."""
-    for column in range(STATISTICS):
-        statistics[:, column] = np.bincount(chunks[:, 0], sums[:, column], len(statistics))
+    chunks, many = batch.chunks, len(batch.counts)
+    sums = np.zeros((len(chunks), STATISTICS))
+    _run(batch, found, *tables, sums)
+    if len(chunks) == many and not chunks[:, 1].any():
+        return sums  # each segment is one chunk
+    columns = (np.bincount(chunks[:, 0], sums[:, place], many) for place in range(STATISTICS))
+    return np.stack(list(columns), axis=1)

@@ -52,14 +52,13 @@ def loading(cells: Sequence[str], computing: str) -> Any:
     return load
 
 
-def storing(cells: Sequence[str], read_only: int) -> Any:
-    """`store(bases, index, numbers)`: one number to each array but the one that is only read.
+def storing(cells: Sequence[str], written: Sequence[int]) -> Any:
+    """`store(bases, index, numbers)`: one number to each array that is written.
 
     Args:
         cells: How each array keeps its numbers.
-        read_only: The place of the array that is not written.
+        written: The places of the arrays that are written.
     """
-    written = [place for place in range(len(cells)) if place != read_only]
 
     @intrinsic  # type: ignore[untyped-decorator] # numba has no types
     def store(_: Any, bases: Any, index: Any, numbers: Any) -> Any:

@@ -21,7 +21,17 @@ from paramgroups.optim.backends.intrinsics import claim, loading, narrowing, sto
 GRADIENT = 1
 """The place of the gradient among a rule's arrays: it is only read."""
 
-# What the templates below are bound to, each kernel to its own: see `_words`.
+BLOCK = 1024
+"""Numbers that are summed in the type of computing, as many at once as the rule takes, before their sum is
+added in float64."""
+FUSED = {"contract"}
+"""A product and a sum of a rule may become one instruction; nothing else may change."""
+SUMMED = {"contract", "reassoc", "nsz"}
+"""Sums may be taken in another order, which lets them be vectorised; the rule within was compiled without."""
+LEAST, MOST = 1e-28, np.inf
+"""Between these a block's sum of squares in float32 is exact to about 1e-7: what underflows is too little."""
+
+# What the templates below are bound to, each kernel to its own.
 load: Any = None
 store: Any = None
 narrow: Any = None
@@ -29,6 +39,9 @@ prepare: Any = None
 update: Any = None
 pass_over: Any = None
 walk: Any = None
+read: Any = None
+checked: Any = None
+ZERO: Any = None
 ARRAYS = HYPERS = 0
 
 
@@ -49,25 +62,51 @@ def _pass_plain(bases: Any, first: int, last: int, scale: Any, constants: Any, _
 def _pass_with_sums(
     bases: Any, first: int, last: int, scale: Any, constants: Any, sums: Floats, chunk: int
 ) -> None:
-    gradients = weights = updates = 0.0
-    for index in range(first, last):
-        numbers = load(bases, index)
-        results = update(numbers[0], scale * numbers[1], *(numbers[2:] + constants))
-        store(bases, index, results)
-        gradient, weight = np.float64(numbers[1]), np.float64(numbers[0])
-        moved = np.float64(results[0] - numbers[0])
-        gradients += gradient * gradient
-        weights += weight * weight
-        updates += moved * moved
-    sums[chunk, 0], sums[chunk, 1], sums[chunk, 2] = gradients, weights, updates
-    if not np.isfinite(gradients):
-        # a finite sum says that there are none, so they are counted where it is not
-        for index in range(first, last):
-            sums[chunk, 3] += not np.isfinite(load(bases, index)[1])
+    squares, weights, updates, strange = 0.0, 0.0, 0.0, 0
+    for start in range(first, last, BLOCK):
+        stop = min(start + BLOCK, last)
+        gradient_sum = weight_sum = update_sum = ZERO
+        for index in range(start, stop):
+            numbers = load(bases, index)
+            results = update(numbers[0], scale * numbers[1], *(numbers[2:] + constants))
+            store(bases, index, results)
+            moved = results[0] - numbers[0]
+            gradient_sum += numbers[1] * numbers[1]
+            weight_sum += numbers[0] * numbers[0]
+            update_sum += moved * moved
+        found = checked(gradient_sum, bases[GRADIENT], start, stop)
+        squares, strange = squares + found[0], strange + found[1]
+        weights, updates = weights + weight_sum, updates + update_sum
+    sums[chunk, 0], sums[chunk, 1], sums[chunk, 2], sums[chunk, 3] = squares, weights, updates, strange
+
+
+def _pass_of_gradients(base: int, first: int, last: int, sums: Floats, chunk: int) -> None:
+    squares, strange = 0.0, 0
+    for start in range(first, last, BLOCK):
+        stop = min(start + BLOCK, last)
+        gradient_sum = ZERO
+        for index in range(start, stop):
+            gradient = read((base,), index)[0]
+            gradient_sum += gradient * gradient
+        found = checked(gradient_sum, base, start, stop)
+        squares, strange = squares + found[0], strange + found[1]
+    sums[chunk, 0], sums[chunk, 3] = squares, strange
+
+
+def _checked(gradient_sum: Any, base: int, start: int, stop: int) -> tuple[float, int]:
+    """A block's sum, taken anew in float64 where it is not exact enough; and how many are not finite."""
+    if LEAST < gradient_sum < MOST:
+        return np.float64(gradient_sum), 0
+    squares, strange = 0.0, 0
+    for index in range(start, stop):
+        gradient = np.float64(read((base,), index)[0])
+        squares += gradient * gradient
+        strange += not np.isfinite(gradient)
+    return squares, strange
 
 
 def _walk(
-    counter: int,
+    counter: Ints,
     chunks: Ints,
     starts: Ints,
     tensor_of: Ints,
@@ -79,7 +118,7 @@ def _walk(
 ) -> None:
     """Take chunks until none is left: threads that are slow, or came late, take fewer."""
     while True:
-        chunk = claim(counter)
+        chunk = claim(counter.ctypes.data)
         if chunk >= len(chunks):
             return
         segment = chunks[chunk, 0]
@@ -90,61 +129,80 @@ def _walk(
         pass_over(bases, first, first + chunks[chunk, 2], scale, constants, sums, chunk)
 
 
-def _walk_together(
-    threads: int,
-    counter: int,
-    chunks: Ints,
-    starts: Ints,
-    tensor_of: Ints,
-    addresses: Ints,
-    hypers: Floats,
-    steps: Floats,
-    scales: Floats,
-    sums: Floats,
+def _walk_gradients(
+    counter: Ints, chunks: Ints, starts: Ints, tensor_of: Ints, addresses: Ints, sums: Floats
 ) -> None:
+    while True:
+        chunk = claim(counter.ctypes.data)
+        if chunk >= len(chunks):
+            return
+        segment = chunks[chunk, 0]
+        first = starts[segment] + chunks[chunk, 1]
+        pass_over(addresses[0, tensor_of[segment]], first, first + chunks[chunk, 2], sums, chunk)
+
+
+def _walk_together(threads: int, *tables: Ints | Floats) -> None:
     for _ in numba.prange(threads):
-        walk(counter, chunks, starts, tensor_of, addresses, hypers, steps, scales, sums)
+        walk(*tables)
 
 
 @cache
-def kernel(rule: Algorithm, kinds: tuple[str, ...], computing: str, *, sums: bool) -> Kernel:
+def kernel(rule: Algorithm, kinds: tuple[str, ...], computing: str, form: str) -> Kernel:
     """Make the kernel of a rule; it is compiled when it first runs, or read from Numba's cache on disk.
 
     Args:
         rule: The update rule.
         kinds: The names of the dtypes of parameters, gradients and each state.
         computing: The name of the dtype that it computes in.
-        sums: Whether it sums the statistics.
+        form: "plain"; "sums", which also sums statistics; or "rehearsal", which only does that.
     """
-    words, name = _words(rule, kinds, computing), _name(rule, kinds, computing, sums=sums)
-    words["pass_over"] = _sums(words, _pass_with_sums) if sums else _compiled(bind(_pass_plain, words))
-    serial = _kept(bind(_walk, words, f"walk_{name}"))
+    name = "_".join([rule.name, *kinds, computing, form, _digest(rule.prepare, rule.update)])
+    written = () if form == "rehearsal" else [place for place in range(len(kinds)) if place != GRADIENT]
+    words = {
+        **_adding(kinds[GRADIENT], computing, name),
+        "to_fixed_tuple": to_fixed_tuple,
+        "load": loading(kinds, computing),
+        "store": storing(kinds, written),
+        "narrow": narrowing(computing),
+        "prepare": _compiled(bind(rule.prepare, intrinsics.WORDS, f"prepare_{name}")),
+        "update": _compiled(bind(rule.update, intrinsics.WORDS, f"update_{name}"), fastmath=FUSED),
+        "ARRAYS": len(kinds),
+        "HYPERS": len(rule.hypers),
+    }
+    template, fastmath = (_pass_plain, False) if form == "plain" else (_pass_with_sums, SUMMED)
+    words["pass_over"] = _compiled(bind(template, words, f"pass_{name}"), fastmath=fastmath)
+    return _both(_walk, words, name)
+
+
+@cache
+def measuring(kind: str) -> Kernel:
+    """Make the kernel that sums the squares of gradients and counts those that are not finite.
+
+    Args:
+        kind: The name of their dtype.
+    """
+    computing = "float64" if kind == "float64" else "float32"
+    name = f"gradients_{kind}_{_digest()}"
+    words = _adding(kind, computing, name)
+    words["pass_over"] = _compiled(bind(_pass_of_gradients, words, f"pass_{name}"), fastmath=SUMMED)
+    return _both(_walk_gradients, words, name)
+
+
+def _adding(kind: str, computing: str, name: str) -> dict[str, Any]:
+    """What sums of gradients of this dtype are added up with."""
+    words = {"np": np, "claim": claim, "GRADIENT": GRADIENT, "read": loading((kind,), computing)}
+    words |= {"BLOCK": BLOCK, "LEAST": LEAST, "MOST": MOST, "ZERO": np.dtype(computing).type(0)}
+    return words | {"checked": _compiled(bind(_checked, words, f"checked_{name}"), fastmath=SUMMED)}
+
+
+def _both(template: Callable[..., None], words: Mapping[str, Any], name: str) -> Kernel:
+    serial = _kept(bind(template, words, f"walk_{name}"))
     together = bind(_walk_together, {"numba": numba, "walk": serial}, f"walk_together_{name}")
     return Kernel(serial, _kept(together, parallel=True))
 
 
-def _words(rule: Algorithm, kinds: tuple[str, ...], computing: str) -> dict[str, Any]:
-    return {
-        "np": np,
-        "claim": claim,
-        "to_fixed_tuple": to_fixed_tuple,
-        "load": loading(kinds, computing),
-        "store": storing(kinds, GRADIENT),
-        "narrow": narrowing(computing),
-        "prepare": _compiled(bind(rule.prepare, intrinsics.WORDS)),
-        # a product and a sum may become one instruction; nothing else may change
-        "update": _compiled(bind(rule.update, intrinsics.WORDS), fastmath={"contract"}),
-        "ARRAYS": len(kinds),
-        "HYPERS": len(rule.hypers),
-    }
-
-
-def _sums(words: Mapping[str, Any], template: Callable[..., None]) -> Any:
-    """Sums may be taken in another order, which lets them be vectorised; the rule was compiled without."""
-    return _compiled(bind(template, words), fastmath={"contract", "reassoc", "nsz"})
-
-
 def _compiled(function: Callable[..., Any], **options: Any) -> Any:
+    """Under a name that no other has: what is read from disk is linked by name, one code for two kernels."""
     return numba.njit(error_model="numpy", nogil=True, **options)(function)
 
 
@@ -156,14 +214,9 @@ def _kept(function: Callable[..., Any], **options: Any) -> Any:
         return _compiled(function, **options)
 
 
-def _name(rule: Algorithm, kinds: tuple[str, ...], computing: str, *, sums: bool) -> str:
-    """What Numba keeps a kernel under: it looks at this file alone, so the name tells of all others."""
-    words = [rule.name, *kinds, computing, "sums" if sums else "plain", _digest(rule)]
-    return "_".join(words)
-
-
-def _digest(rule: Algorithm) -> str:
-    codes = [function.__code__ for function in (rule.prepare, rule.update)]
+def _digest(*functions: Callable[..., Any]) -> str:
+    """Numba looks at this file alone to tell whether what it kept is stale: the name tells of all others."""
+    codes = [function.__code__ for function in functions]
     text = repr([(code.co_code, code.co_consts, code.co_names) for code in codes]).encode()
     return hashlib.sha256(text + _below()).hexdigest()[:16]
 

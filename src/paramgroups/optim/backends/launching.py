@@ -47,7 +47,7 @@ class Launcher:
             finally:
                 self._busy.release()
         else:
-            kernel.serial(counter.ctypes.data, chunks, *tables)
+            kernel.serial(counter, chunks, *tables)
 
 
 def _threads(chunks: Ints) -> int:
@@ -60,7 +60,7 @@ def _run_together(kernel: Kernel, threads: int, counter: Ints, chunks: Ints, *ta
     before = numba.get_num_threads()
     numba.set_num_threads(threads)
     try:
-        kernel.parallel(threads, counter.ctypes.data, chunks, *tables)
+        kernel.parallel(threads, counter, chunks, *tables)
     finally:
         numba.set_num_threads(before)
 

@@ -1,0 +1,109 @@
+"""What tensors are, read anew at each step: where they begin, how large, which dtype, which device.
+
+Nothing of it may be stale, so all of it is read at each step; Python takes a microsecond a tensor. Where
+Numba is there, torch's stable C interface (`aoti_torch_get_…`, whose form is kept between versions) is asked
+instead: ten nanoseconds.
+"""
+
+import ctypes
+from collections.abc import Callable, Sequence
+from functools import cache
+from operator import attrgetter
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from paramgroups.optim.backends.batch import Ints
+from paramgroups.optim.backends.choosing import BACKENDS, is_installed
+from paramgroups.optim.backends.traits import COLUMNS, HASHED
+
+QUESTIONS = ("data_ptr", "numel", "sizes", "dtype", "device_type", "device_index")
+BITS = 64
+
+_codes: dict[object, int] = {}
+
+
+def read(tensors: Sequence[Tensor]) -> Ints:
+    """Read tensors.
+
+    Args:
+        tensors: What is read: dense, sparse, or without any memory.
+
+    Returns:
+        One row a tensor, of the columns above. What has no numbers at an address has no plain run, and the
+        address 0. Codes and hashes mean nothing but that equal ones are equal.
+
+    Example:
+        >>> from paramgroups.optim.backends.traits import NUMEL, PLAIN
+        >>> weight = torch.ones(2, 3)
+        >>> rows = read([weight, weight.t()])
+        >>> rows[:, NUMEL].tolist(), rows[:, PLAIN].tolist()
+        ([6, 6], [1, 0])
+    """
+    fast = _fast()
+    found = None if fast is None else fast(tensors)
+    return read_by_attributes(tensors) if found is None else found
+
+
+def read_by_attributes(tensors: Sequence[Tensor]) -> Ints:
+    """As `read`, by asking each tensor in Python."""
+    return np.array([_row(tensor) for tensor in tensors], np.int64).reshape(len(tensors), COLUMNS)
+
+
+def _row(tensor: Tensor) -> tuple[int, ...]:
+    try:
+        address = tensor.data_ptr()
+    except RuntimeError:
+        address = 0
+    has_memory = tensor.layout is torch.strided and (address != 0 or tensor.numel() == 0)
+    plain = int(has_memory and tensor.is_contiguous())
+    # below 0, as none of torch's own codes is: rows of both readers are never taken for equal
+    codes = map(_code, (tensor.dtype, tensor.device, tensor.layout))
+    return address, tensor.numel(), hashed(tensor.shape), *codes, plain
+
+
+def _code(thing: object) -> int:
+    return -1 - _codes.setdefault(thing, len(_codes))
+
+
+def hashed(shape: Sequence[int]) -> int:
+    """A number that tells shapes of equal size apart, within 64 bits."""
+    found = len(shape)
+    for size in shape:
+        found = (found * HASHED + size) % (1 << BITS)
+    return found - (1 << BITS) if found >> (BITS - 1) else found
+
+
+@cache
+def _fast() -> Callable[[Sequence[Tensor]], Ints | None] | None:
+    """The reader that asks torch's C interface; None where there is no such, or no compiler."""
+    addresses = _interface()
+    if addresses is None or not is_installed(BACKENDS["cpu"]):
+        return None
+    from paramgroups.optim.backends.asking import ask  # noqa: PLC0415 - it needs Numba
+
+    def read_fast(tensors: Sequence[Tensor]) -> Ints | None:
+        handles = np.fromiter(map(_HANDLE, tensors), np.int64, len(tensors))
+        rows = np.empty((len(tensors), COLUMNS), np.int64)
+        return None if ask(addresses, handles, rows) else rows
+
+    return read_fast
+
+
+_HANDLE = attrgetter("_cdata")
+
+
+def _interface() -> Ints | None:
+    """The addresses of the functions that are asked, in the order of the columns."""
+    words = (*(f"get_{word}" for word in QUESTIONS), "is_contiguous", "get_dim")
+    names = [f"aoti_torch_{word}" for word in words]
+    for path in sorted((Path(torch.__file__).parent / "lib").glob("*torch_cpu*")):
+        try:
+            library = ctypes.CDLL(str(path))
+            found = [ctypes.cast(getattr(library, name), ctypes.c_void_p).value for name in names]
+        except (OSError, AttributeError):
+            continue
+        return np.array(found, np.int64)
+    return None

@@ -1,0 +1,34 @@
+"""What an optimizer refuses when it is made, and when a group is added."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from paramgroups.errors import OptimizerError, nearest
+from paramgroups.optim.columns import key_of, numbers_of
+from paramgroups.optim.hyperparameters import SWITCHES, is_number, unpack
+
+LONGEST = 100
+"""No name is longer; more of a wrong one is not compared."""
+
+
+def check_settings(optimizer: str, settings: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse a setting that an optimizer does not read.
+
+    Raises:
+        OptimizerError: It reads none of that name.
+    """
+    known = [*known]
+    for name in settings:
+        if name not in known and name not in SWITCHES:
+            raise OptimizerError(f'{optimizer} reads no "{name}". {nearest(name[:LONGEST], known)}')
+
+
+def check_values(group: Mapping[str, Any], defaults: Mapping[str, Any], told: str) -> None:
+    """Refuse values that a rule cannot be applied with.
+
+    Raises:
+        OptimizerError: One is out of its domain, or no number.
+    """
+    for name, default in unpack(defaults).items():
+        if is_number(default):
+            numbers_of(name, [group.get(key_of(name))], lambda _: told)

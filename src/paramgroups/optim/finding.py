@@ -1,0 +1,100 @@
+"""What a step finds: all that it hangs on, read anew each time, so that nothing of it can be stale."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain, repeat
+from operator import is_, itemgetter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from paramgroups.optim.backends.batch import Ints
+from paramgroups.optim.backends.reading import read
+from paramgroups.optim.backends.traits import ADDRESS, COLUMNS, PLAIN
+
+Groups = Sequence[dict[str, Any]]
+Bools = NDArray[np.bool_]
+
+PARAMS = itemgetter("params")
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The tensors of a step.
+
+    Attributes:
+        params: All parameters.
+        lengths: How many each group has.
+        grads: Their gradients, where there are any.
+        active: Which of them are stepped: they are trained, have a gradient, and a rate that is not 0.
+        whole: Whether that is all of them.
+        param_traits: What those are, a row for each parameter; 0 for the others.
+        grad_traits: What their gradients are.
+    """
+
+    params: list[Tensor]
+    lengths: list[int]
+    grads: list[Tensor | None]
+    active: Bools
+    whole: bool
+    param_traits: Ints
+    grad_traits: Ints
+
+    def holds(self, other: "Found") -> bool:
+        """Whether these are the same parameters in the same groups."""
+        return self.lengths == other.lengths and all(map(is_, self.params, other.params))
+
+    def are_as(self, params: Ints, grads: Ints) -> bool:
+        """Whether all that is stepped still is what it was; gradients may be at another place."""
+        after = ADDRESS + 1
+        if self.whole:
+            same = np.array_equal(self.param_traits, params)
+            return same and np.array_equal(self.grad_traits[:, after:], grads[:, after:])
+        at = self.active
+        same = np.array_equal(self.param_traits[at], params[at])
+        return same and np.array_equal(self.grad_traits[at, after:], grads[at, after:])
+
+
+def look(params: list[Tensor], lengths: list[int], awake: Bools) -> Found:
+    """Look at the parameters and their gradients.
+
+    Args:
+        params: All parameters.
+        lengths: How many each group has.
+        awake: Which of them have a rate that is not 0.
+    """
+    grads = [param.grad for param in params]
+    trained = [param.requires_grad for param in params]
+    active = awake
+    if any(map(is_, grads, repeat(None))) or not all(trained):
+        known = [grad is not None for grad in grads]
+        active = awake & np.array(known, np.bool_) & np.array(trained, np.bool_)
+    whole = bool(active.all())
+    both: tuple[Sequence[Any], ...] = (params, grads)
+    stepped, given = (things if whole else _chosen(things, active) for things in both)
+    traits = read([*stepped, *given])
+    if any(map(Tensor.is_neg, given)):  # a view that is to be read with the other sign, which no trait tells
+        traits[len(stepped) :, PLAIN] &= [not grad.is_neg() for grad in given]
+    halves = traits[: len(stepped)], traits[len(stepped) :]
+    if not whole:
+        halves = _spread(halves[0], active), _spread(halves[1], active)
+    return Found(params, lengths, grads, active, whole, *halves)
+
+
+def params_of(groups: Groups) -> tuple[list[Tensor], list[int]]:
+    """All parameters, and how many each group has."""
+    members = list(map(PARAMS, groups))
+    return list(chain.from_iterable(members)), list(map(len, members))
+
+
+def _chosen(things: Sequence[Any], active: Bools) -> Sequence[Any]:
+    return [things[place] for place in np.flatnonzero(active).tolist()]
+
+
+def _spread(traits: Ints, active: Bools) -> Ints:
+    """The rows of those that are stepped at their places among all."""
+    spread = np.zeros((len(active), COLUMNS), np.int64)
+    spread[active] = traits
+    return spread

@@ -1,0 +1,136 @@
+"""Who steps which groups: our own passes, and optimizers of other classes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+
+from paramgroups.optim.algorithms import ALGORITHMS
+from paramgroups.optim.backends.batch import Floats, Ints
+from paramgroups.optim.backends.choosing import backend_of
+from paramgroups.optim.delegates import Delegate
+from paramgroups.optim.finding import Groups
+from paramgroups.optim.lending import Loan
+from paramgroups.optim.memory import UNCOUNTED, States
+from paramgroups.optim.naming import Known
+from paramgroups.optim.passes import Pass
+from paramgroups.optim.statistics import Told
+
+Closure = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an optimizer steps.
+
+    Attributes:
+        backend: The backend that is asked for by name.
+        statistics: Whether each step is summed up.
+        skip_nonfinite: Whether a step is left out where a gradient is not finite.
+        master_weights: Whether parameters of half precision are kept in float32 beside.
+    """
+
+    backend: str | None
+    statistics: bool
+    skip_nonfinite: bool
+    master_weights: bool
+
+
+class Stepper(Protocol):
+    """What steps some groups. A step is found, perhaps measured, and made; errors belong to the first."""
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether it evaluates the loss itself."""
+
+    def find(self, groups: Groups, states: States) -> None:
+        """Look at everything that a step hangs on."""
+
+    def measure(self) -> list[Told]:
+        """What the gradients are, without a write."""
+
+    def step(self, factors: Floats | None, closure: Closure | None) -> list[Told]:
+        """Step all that was found, with the gradients of each group multiplied by a factor."""
+
+    def drop(self) -> None:
+        """Let go of the gradients."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """Some of an optimizer's groups, and who steps them.
+
+    Attributes:
+        name: The optimizer that steps them.
+        stepper: Who does.
+        numbers: Which groups they are; None is all.
+    """
+
+    name: str
+    stepper: Stepper
+    numbers: Ints | None
+
+    def find(self, groups: Groups, states: States) -> None:
+        """Look at everything that a step hangs on."""
+        self.stepper.find(self._mine(groups), states)
+
+    def measure(self) -> list[Told]:
+        """What the gradients are, without a write."""
+        return self._told(self.stepper.measure())
+
+    def step(self, factors: Floats | None, closure: Closure | None) -> list[Told]:
+        """Step all that was found."""
+        mine = factors if factors is None or self.numbers is None else factors[self.numbers]
+        return self._told(self.stepper.step(mine, closure))
+
+    def _mine(self, groups: Groups) -> Groups:
+        return groups if self.numbers is None else [groups[number] for number in self.numbers.tolist()]
+
+    def _told(self, told: list[Told]) -> list[Told]:
+        if self.numbers is None:
+            return told
+        return [replace(one, groups=self.numbers[one.groups]) for one in told]
+
+
+def jobs_of(
+    names: Sequence[str], groups: Sequence[dict[str, Any]], states: States, known: Known, options: Options
+) -> list[Job]:
+    """A job for each optimizer that is named.
+
+    Args:
+        names: Who steps each group.
+        groups: The groups.
+        states: The optimizer's state, where some classes put theirs at once.
+        known: Classes by their names.
+        options: How ours step.
+
+    Raises:
+        OptimizerError: A class refuses its groups.
+    """
+    places: dict[str, list[int]] = {}
+    for number, name in enumerate(names):
+        places.setdefault(name, []).append(number)
+    return [
+        Job(
+            name,
+            _stepper(name, [groups[number] for number in mine], states, known, options),
+            np.array(mine, np.int64) if len(places) > 1 else None,
+        )
+        for name, mine in places.items()
+    ]
+
+
+def _stepper(
+    name: str, groups: Sequence[dict[str, Any]], states: States, known: Known, options: Options
+) -> Stepper:
+    if name not in ALGORITHMS:
+        return Loan(Delegate(known.classes[name], groups, states), statistics=options.statistics)
+    return Pass(
+        ALGORITHMS[name],
+        partial(backend_of, forced=options.backend),
+        counted=name not in UNCOUNTED,
+        masters=options.master_weights,
+        statistics=options.statistics,
+    )

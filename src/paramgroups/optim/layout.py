@@ -1,0 +1,244 @@
+"""How the tensors of a step are sorted into launches: once, for as long as they stay what they are."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from paramgroups.errors import OptimizerError
+from paramgroups.optim.algorithms import Algorithm
+from paramgroups.optim.backends import Batch, plan_chunks
+from paramgroups.optim.backends.batch import Backend, Ints
+from paramgroups.optim.finding import Found
+from paramgroups.optim.memory import HALVES, Memory
+from paramgroups.optim.parts import Part, plain
+from paramgroups.optim.rows import Cut
+
+BackendOf = Callable[[torch.device, torch.dtype], Backend]
+
+
+class Kind(NamedTuple):
+    """What tensors have in common that one launch steps."""
+
+    rule: Algorithm
+    device: str
+    dtype: torch.dtype
+    grad_dtype: torch.dtype
+    strided: bool
+    turn: int
+    backend: Backend
+
+
+class Segments(NamedTuple):
+    """Pieces of tensors, in the tensors' order.
+
+    Attributes:
+        tensor_of: Which tensor each is of.
+        starts: Its first number there.
+        counts: How many numbers it has.
+        settings: Which settings it has.
+    """
+
+    tensor_of: Ints
+    starts: Ints
+    counts: Ints
+    settings: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What launches are laid out from.
+
+    Attributes:
+        found: What a step found.
+        groups: The groups, whose settings tell how states begin.
+        rules: The update rule of each.
+        cuts: By the place of a tensor, its rows with settings of their own, and which those are.
+        memory: The states.
+        backend_of: What steps a dtype on a device.
+        statistics: Whether steps are summed up.
+    """
+
+    found: Found
+    groups: Sequence[Mapping[str, Any]]
+    rules: Sequence[Algorithm]
+    cuts: Mapping[int, list[tuple[Cut, int]]]
+    memory: Memory
+    backend_of: BackendOf
+    statistics: bool
+
+    @cached_property
+    def owners(self) -> Ints:
+        """The group of each parameter."""
+        return np.repeat(np.arange(len(self.groups)), self.found.lengths)
+
+
+def lay_out(ground: Ground, places: Sequence[int]) -> list[Part]:
+    """Sort tensors into launches, and make the states that they lack.
+
+    Args:
+        ground: What there is.
+        places: The places of the parameters that may be stepped.
+
+    Raises:
+        OptimizerError: A gradient, a state or a setting cannot be stepped. No state is made then.
+    """
+    found = ground.found
+    turns = turns_of([found.params[place] for place in places])
+    kinds: dict[Kind, list[int]] = {}
+    for place, turn in zip(places, turns, strict=True):
+        param, rule = found.params[place], ground.rules[ground.owners[place]]
+        grad = found.grads[place] if found.active[place] else None
+        check_gradient(param, param if grad is None else grad)
+        ground.memory.check(param, rule)
+        kinds.setdefault(_kind(param, grad, rule, turn, ground.backend_of), []).append(place)
+    return [_part(kind, np.array(mine), ground) for kind, mine in kinds.items()]
+
+
+def _kind(param: Tensor, grad: Tensor | None, rule: Algorithm, turn: int, backend_of: BackendOf) -> Kind:
+    given = param if grad is None else grad
+    strided = is_strided(param) or is_strided(given) or param.is_complex()
+    backend = backend_of(param.device, param.dtype)
+    return Kind(rule, str(param.device), param.dtype, given.dtype, strided, turn, backend)
+
+
+def _part(kind: Kind, places: Ints, ground: Ground) -> Part:
+    rule, memory, owners = kind.rule, ground.memory, ground.owners[places]
+    params = [ground.found.params[place] for place in places.tolist()]
+    settings = [ground.groups[owner] for owner in owners.tolist()]
+    counters = memory.counters(params, rule)
+    states = [memory.of(param, rule, own) for param, own in zip(params, settings, strict=True)]
+    masters = memory.masters and kind.dtype in HALVES
+    stepped = [memory.master_of(param) for param in params] if masters else params
+    keys = memory.keys(rule, mastered=masters)
+    dicts = [memory.states[param] for param in params] if keys else []
+    rows = [list(map(plain, row)) for row in zip(*states, strict=True)] if rule.states else []
+    segments = cut(params, owners, [ground.cuts.get(place, []) for place in places.tolist()])
+    batch = _batch(kind, stepped, rows, segments)
+    batch.statistics = ground.statistics
+    return Part(
+        batch=batch,
+        backend=kind.backend,
+        params=params,
+        places=places,
+        settings=segments.settings,
+        pieces=batch.chunks,
+        counters=counters,
+        dicts=dicts,
+        kept={key: [state[key] for state in dicts] for key in keys},
+        strided=kind.strided,
+        masters=masters,
+    )
+
+
+def _batch(kind: Kind, params: list[Tensor], states: list[list[Tensor]], segments: Segments) -> Batch:
+    kinds = (params[0].dtype, kind.grad_dtype, *(row[0].dtype for row in states))
+    begins = [[tensor.data_ptr() for tensor in row] for row in (params, params, *states)]
+    return Batch(
+        algorithm=kind.rule,
+        dtypes=tuple(map(real, kinds)),
+        params=params,
+        grads=[],
+        states=states,
+        starts=segments.starts,
+        counts=segments.counts,
+        tensor_of=segments.tensor_of,
+        hypers=np.ones((len(segments.counts), len(kind.rule.hypers))),
+        steps=np.ones(len(segments.counts)),
+        chunks=plan_chunks(segments.counts),
+        addresses=None if kind.strided else np.array(begins, np.int64),
+    )
+
+
+def real(dtype: torch.dtype) -> torch.dtype:
+    """The dtype of a complex number's parts."""
+    return dtype.to_real() if dtype.is_complex else dtype
+
+
+def cut(params: Sequence[Tensor], owners: Ints, cuts: Sequence[Sequence[tuple[Cut, int]]]) -> Segments:
+    """Cut tensors where rows have settings of their own.
+
+    >>> tensor = torch.zeros(5, 2)
+    >>> segments = cut([tensor], np.array([0]), [[(Cut(0, 0, 1, 3), 7)]])
+    >>> segments.starts.tolist(), segments.counts.tolist(), segments.settings.tolist()
+    ([0, 2, 6], [2, 4, 4], [0, 7, 0])
+    """
+    rows = [
+        (place, *piece)
+        for place, (param, owner, own) in enumerate(zip(params, owners.tolist(), cuts, strict=True))
+        for piece in _pieces(param, owner, own)
+    ]
+    return Segments(*(np.array(column, np.int64) for column in zip(*rows, strict=True)))
+
+
+def _pieces(param: Tensor, owner: int, own: Sequence[tuple[Cut, int]]) -> list[tuple[int, int, int]]:
+    """Start, count and settings of each piece of a tensor."""
+    total = param.numel() * (2 if param.is_complex() else 1)
+    if not own:
+        return [(0, total, owner)]
+    size = total // param.shape[0]
+    pieces, here = [], 0
+    for rows, settings in sorted(own, key=lambda one: one[0].start):
+        start, stop = rows.start * size, rows.stop * size
+        pieces += [(here, start - here, owner), (start, stop - start, settings)]
+        here = stop
+    return [piece for piece in (*pieces, (here, total - here, owner)) if piece[1]]
+
+
+def is_strided(tensor: Tensor) -> bool:
+    """Whether a tensor is no plain run of numbers."""
+    return tensor.is_neg() or not tensor.is_contiguous()
+
+
+def turns_of(tensors: Iterable[Tensor]) -> list[int]:
+    """Which of several launches steps each tensor: those that share memory are stepped one after the other.
+
+    >>> both = torch.zeros(4)
+    >>> turns_of([both, torch.zeros(2), both[2:]])
+    [0, 0, 1]
+    """
+    spans = [_span(tensor) for tensor in tensors]
+    turns = [0] * len(spans)
+    ends: list[tuple[int, str]] = []  # where each turn's memory ends so far, and on which device
+    for place in sorted(range(len(spans)), key=lambda place: spans[place]):
+        device, start, stop = spans[place]
+        free = (turn for turn, (end, where) in enumerate(ends) if where != device or end <= start)
+        turn = next(free, len(ends)) if stop > start else 0
+        if stop > start:
+            ends[turn : turn + 1] = [(stop, device)]
+            turns[place] = turn
+    return turns
+
+
+def _span(tensor: Tensor) -> tuple[str, int, int]:
+    """The device of a tensor, and where its memory begins and ends."""
+    if not tensor.numel() or tensor.layout is not torch.strided:
+        return str(tensor.device), 0, 0
+    reach = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    start = tensor.data_ptr()
+    return str(tensor.device), start, start + (reach + 1) * tensor.element_size()
+
+
+def check_gradient(param: Tensor, grad: Tensor) -> None:
+    """Refuse a gradient that no rule can be applied with.
+
+    Raises:
+        OptimizerError: It is sparse, complex where its parameter is not, or of another shape or device.
+    """
+    if grad.layout is not torch.strided or param.layout is not torch.strided:
+        is_param = param.layout is not torch.strided
+        odd = f"a {param.layout} parameter" if is_param else f"a {grad.layout} gradient"
+        raise OptimizerError(
+            f"A parameter of shape {tuple(param.shape)}: {odd}, and a pass steps dense ones. Make the layer "
+            'without sparse=True, or give its group another optimizer: optimizer="sparseadam".'
+        )
+    if (grad.shape, grad.device, grad.is_complex()) != (param.shape, param.device, param.is_complex()):
+        raise OptimizerError(
+            f"A {param.dtype} parameter of shape {tuple(param.shape)} on {param.device} has a {grad.dtype} "
+            f"gradient of shape {tuple(grad.shape)} on {grad.device}: it was replaced since. "
+            "Set its grad to None first."
+        )

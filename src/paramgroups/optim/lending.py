@@ -1,0 +1,86 @@
+"""Groups that an optimizer of another class steps, as a pass over them."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paramgroups.errors import OptimizerError
+from paramgroups.optim.backends.batch import Floats, Sums
+from paramgroups.optim.delegates import Before, Delegate, gradient_sums
+from paramgroups.optim.finding import Groups
+from paramgroups.optim.memory import States
+from paramgroups.optim.rows import rowed
+from paramgroups.optim.statistics import Told
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Loan:
+    """Lends groups to a delegate, step by step.
+
+    Args:
+        delegate: Who steps them.
+        statistics: Whether a step is summed up: it copies the parameters for that.
+    """
+
+    def __init__(self, delegate: Delegate, *, statistics: bool) -> None:
+        self.delegate = delegate
+        self._statistics = statistics
+        self._groups: Groups = ()
+        self._states: States = {}
+        self._stepped: list[Tensor] = []
+        self._places: list[tuple[int, int]] = []
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether its class evaluates the loss itself, as LBFGS does: such gradients are not clipped."""
+        return self.delegate.needs_closure
+
+    def find(self, groups: Groups, states: States) -> None:
+        """Look which parameters are stepped: they are trained, have a gradient, and a rate that is not 0.
+
+        Raises:
+            OptimizerError: Rows have settings of their own, which only our own rules step.
+        """
+        if found := rowed(groups):
+            number, group = found[0]
+            raise OptimizerError(
+                f"Rows of group {group.get('name', number)!r} have settings of their own, and "
+                f'{self.delegate.cls.__name__} steps whole tensors. Give it one of ours, such as "adamw".'
+            )
+        self._groups, self._states = groups, states
+        self._places = [
+            (number, member)
+            for number, group in enumerate(groups)
+            if group["lr"] != 0
+            for member, param in enumerate(group["params"])
+            if param.requires_grad and (self.evaluates or param.grad is not None)
+        ]
+        self._stepped = [groups[number]["params"][member] for number, member in self._places]
+
+    def measure(self) -> list[Told]:
+        """What the gradients are, without a write."""
+        return [] if self.evaluates or not self._stepped else [self._told(gradient_sums(self._stepped))]
+
+    def step(self, factors: Floats | None, closure: Any = None) -> list[Told]:
+        """Step all that was found, with the gradients of each group multiplied by a factor."""
+        if not self._stepped:
+            return []
+        scales = None
+        if factors is not None:
+            found = [float(factors[number]) for number, _ in self._places]
+            scales = dict(zip(self._stepped, found, strict=True))
+        before = Before.of(self._stepped) if self._statistics else None
+        closure = closure if self.evaluates else None
+        self.delegate.step(self._groups, self._states, self._stepped, scales=scales, closure=closure)
+        return [] if before is None else [self._told(before.sums())]
+
+    def drop(self) -> None:
+        """Let go of groups and parameters."""
+        self._groups, self._states, self._stepped = (), {}, []
+
+    def _told(self, sums: Sums) -> Told:
+        groups, members = (np.array(column, np.int64) for column in zip(*self._places, strict=True))
+        counts = np.array([param.numel() for param in self._stepped], np.int64)
+        return Told(sums, groups, members, np.zeros_like(counts), counts, np.ones(len(counts), np.bool_))

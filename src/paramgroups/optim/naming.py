@@ -1,0 +1,46 @@
+"""Which optimizers there are, by the names that groups keep: ours, torch's, and a user's classes."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from paramgroups.errors import OptimizerError, RuleError
+from paramgroups.optim.algorithms import ALGORITHMS
+from paramgroups.optim.classes import optimizer_class, torch_name
+from paramgroups.optim.hyperparameters import CLIPPING, pack
+
+Named = str | type[torch.optim.Optimizer]
+
+
+@dataclass
+class Known:
+    """The classes of other optimizers that were named so far; groups hold names, which can be saved."""
+
+    classes: dict[str, type[torch.optim.Optimizer]] = field(default_factory=dict)
+
+    def name_of(self, named: Named) -> str:
+        """The name of an optimizer: of ours or torch's its lower-case name, of a user's class where it is.
+
+        Raises:
+            OptimizerError: There is no such optimizer, or the class cannot be made.
+        """
+        if isinstance(named, str) and (named in ALGORITHMS or named in self.classes):
+            return named
+        try:
+            found = optimizer_class(named)
+        except RuleError as error:
+            raise OptimizerError(str(error)) from error
+        cls = found.cls
+        name = None if cls is None else torch_name(cls) or f"{cls.__module__}.{cls.__qualname__}"
+        if cls is None or name is None or name in ALGORITHMS:
+            return str(named if name is None else name)
+        self.classes[name] = cls
+        return name
+
+    def defaults(self, name: str) -> dict[str, Any]:
+        """The settings of a group that this optimizer steps, under torch's keys."""
+        if name in ALGORITHMS:
+            return dict(ALGORITHMS[name].defaults)
+        found = optimizer_class(self.classes[name]).defaults
+        return pack({key: value for key, value in found.items() if key not in CLIPPING})

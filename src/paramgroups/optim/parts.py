@@ -1,0 +1,184 @@
+"""A part of a pass: the tensors that one launch steps."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from operator import is_, itemgetter
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from paramgroups.optim.backends.batch import NONFINITE, Backend, Batch, Floats, Ints, Sums
+from paramgroups.optim.backends.traits import ADDRESS
+from paramgroups.optim.finding import Bools, Found
+from paramgroups.optim.memory import STEP
+
+TRUST = "trust"
+RATE = "lr"
+
+Numbers = dict[str, Floats]
+
+
+@dataclass
+class Part:
+    """The tensors that one launch steps, and their segments.
+
+    Attributes:
+        batch: What is handed to the backend.
+        backend: Who steps it.
+        params: The optimizer's parameters; the batch has copies of them, or masters, where those are stepped.
+        places: Where its tensors stand among all parameters.
+        settings: Which settings each segment has.
+        pieces: All chunks of its segments.
+        counters: One number of each tensor, of which the states hold views.
+        dicts: The states of its tensors as the optimizer has them.
+        kept: What is in there, by key.
+        strided: Whether the tensors are no plain runs of real numbers, and are stepped as copies.
+        masters: Whether float32 forms of the parameters are stepped.
+    """
+
+    batch: Batch
+    backend: Backend
+    params: list[Tensor] = field(repr=False)
+    places: Ints
+    settings: Ints
+    pieces: Ints = field(repr=False)
+    counters: dict[str, Tensor] = field(repr=False)
+    dicts: list[dict[str, Any]] = field(repr=False)
+    kept: dict[str, list[Any]] = field(repr=False)
+    strided: bool = False
+    masters: bool = False
+
+    def __post_init__(self) -> None:
+        self._versions: list[int] = []
+        self._first = np.searchsorted(self.batch.tensor_of, np.arange(len(self.places)))
+        self._segments = np.ones(len(self.settings), np.bool_)
+        self._tensors = np.ones(len(self.places), np.bool_)
+        self._stepped = self.params
+
+    @property
+    def holds(self) -> bool:
+        """Whether the optimizer's states are still those that were laid out."""
+        try:
+            return all(
+                all(map(is_, map(itemgetter(key), self.dicts), tensors)) for key, tensors in self.kept.items()
+            )
+        except KeyError:
+            return False
+
+    def fill(self, numbers: Numbers, names: Iterable[str]) -> None:
+        """Take over hyperparameters that are others than before."""
+        for name in names:
+            if name in self.batch.algorithm.hypers:
+                self.batch.hypers[:, self.batch.algorithm.hypers.index(name)] = numbers[name][self.settings]
+
+    def take(self, found: Found, awake: Bools) -> None:
+        """Take what is stepped: the tensors that are active, and of them the segments that are awake."""
+        self._choose(found, awake)
+        everything = len(self.places) == len(found.params)
+        grads = found.grads if everything else [found.grads[place] for place in self.places.tolist()]
+        batch = self.batch
+        batch.grads = [None if grad is None else plain(grad) for grad in grads] if self.strided else grads
+        if self.strided and not self.masters:
+            batch.params = [plain(param) for param in self.params]
+        elif batch.addresses is not None:
+            batch.addresses[1] = found.grad_traits[self.places, ADDRESS]
+        steps = self.counters[STEP].numpy()[batch.tensor_of]
+        np.add(steps, 1.0, out=batch.steps)
+        for name in batch.algorithm.scalars:
+            column = batch.algorithm.hypers.index(name)
+            batch.hypers[:, column] = self.counters[name].numpy()[batch.tensor_of]
+
+    def _choose(self, found: Found, awake: Bools) -> None:
+        segments = awake[self.settings]
+        if not found.whole:
+            segments = segments & found.active[self.places][self.batch.tensor_of]
+        if not np.array_equal(segments, self._segments):
+            self._segments = segments
+            self.batch.chunks = self.pieces[segments[self.pieces[:, 0]]]
+            self._tensors = np.bincount(self.batch.tensor_of, segments, len(self.places)) > 0
+            self._stepped = [self.params[place] for place in np.flatnonzero(self._tensors).tolist()]
+
+    @property
+    def stepped(self) -> Bools:
+        """Which segments are stepped."""
+        return self._segments
+
+    def measure(self) -> Sums:
+        """What the gradients are: see `Backend.measure`."""
+        return self.backend.measure(self.batch)
+
+    def step(self, scales: Floats | None) -> Sums | None:
+        """Step all that was taken, with gradients multiplied by one number for each of the settings."""
+        self.batch.scales = None if scales is None else scales[self.settings]
+        if self.batch.algorithm.trust is not None:
+            self._rehearse()
+        if self.masters:
+            self._renew_masters()
+        sums = self.backend.step(self.batch)
+        self._advance()
+        if self.strided or self.masters:
+            self._copy_back()
+            self._versions = versions_of(self.params) if self.masters else []
+        else:
+            # a kernel writes past autograd, which is to tell when something that it keeps was written
+            torch.autograd.graph.increment_version(self._stepped)
+        return sums
+
+    def drop(self) -> None:
+        """Let go of gradients, which would live on here when they are set to None."""
+        self.batch.grads = []
+        if self.strided and not self.masters:
+            self.batch.params = self.params
+
+    def _rehearse(self) -> None:
+        """Find the ratio of trust of each tensor, from the norms of a step with rate 1."""
+        batch, rule = self.batch, self.batch.algorithm
+        rate, trust = rule.hypers.index(RATE), rule.hypers.index(TRUST)
+        rates = batch.hypers[:, rate].copy()
+        batch.hypers[:, rate] = batch.hypers[:, trust] = 1.0
+        try:
+            sums = batch_sums(self.backend.rehearse(batch))
+        finally:
+            batch.hypers[:, rate] = rates
+        count = len(self.places)
+        wholes = np.array([np.bincount(batch.tensor_of, column, count) for column in sums.T[:NONFINITE]])
+        rows = np.column_stack([wholes.T, batch.hypers[self._first]]).tolist()
+        ratios = [rule.trust(*row) for row in rows] if rule.trust is not None else []
+        batch.hypers[:, trust] = np.array(ratios)[batch.tensor_of]
+
+    def _advance(self) -> None:
+        rule, tensors = self.batch.algorithm, self._tensors
+        if rule.advance is not None:
+            after = rule.advance(self.batch.steps[self._first], *self.batch.hypers[self._first].T)
+            for name, numbers in zip(rule.scalars, after, strict=True):
+                self.counters[name].numpy()[tensors] = np.asarray(numbers)[tensors]
+        self.counters[STEP].numpy()[tensors] += 1.0
+
+    def _renew_masters(self) -> None:
+        """Whoever wrote a parameter since, by loading for example, is followed."""
+        if self._versions and versions_of(self.params) != self._versions:
+            for master, param in zip(self.batch.params, self.params, strict=True):
+                master.copy_(torch.where(master.to(param.dtype) == param, master, param.float()))
+
+    def _copy_back(self) -> None:
+        for place in np.flatnonzero(self._tensors).tolist():
+            param, numbers = self.params[place], self.batch.params[place]
+            param.copy_((torch.view_as_complex(numbers) if param.is_complex() else numbers).view(param.shape))
+
+
+def versions_of(tensors: Iterable[Tensor]) -> list[int]:
+    """How often each tensor was written."""
+    return [tensor._version for tensor in tensors]  # noqa: SLF001  # torch's only name for it
+
+
+def batch_sums(sums: Sums) -> Floats:
+    """Sums as an array; those on a device are waited for."""
+    return sums.double().cpu().numpy() if isinstance(sums, Tensor) else sums
+
+
+def plain(tensor: Tensor) -> Tensor:
+    """A tensor as a plain run of real numbers: a view where it is one, else a copy."""
+    tensor = tensor.detach().resolve_conj().resolve_neg()
+    return (torch.view_as_real(tensor) if tensor.is_complex() else tensor).contiguous()

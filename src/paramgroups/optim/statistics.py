@@ -1,0 +1,128 @@
+"""What the last step has done, told by group, by parameter or by segment: summed in the pass itself."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from paramgroups.errors import OptimizerError, nearest
+from paramgroups.optim.backends.batch import STATISTICS, Floats, Ints, Sums
+from paramgroups.optim.finding import Bools
+from paramgroups.optim.parts import batch_sums
+
+Group = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What a step has done to some numbers.
+
+    Attributes:
+        grad_norm: √Σg² of their gradients, before they were clipped.
+        weight_norm: √Σw² before the step.
+        update_norm: √Σ(w′ − w)², before the sum is rounded to the weight's dtype.
+        nonfinite: How many of the gradients are infinite or NaN.
+    """
+
+    grad_norm: float
+    weight_norm: float
+    update_norm: float
+    nonfinite: int
+
+    @property
+    def update_ratio(self) -> float:
+        """How far they moved for their size, ‖w′ − w‖ / ‖w‖; infinite where they left 0.
+
+        About 1e-3 is what healthy training often shows; much more undoes what a network has learned.
+        """
+        if self.update_norm == 0.0:
+            return 0.0
+        return self.update_norm / self.weight_norm if self.weight_norm else np.inf
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """The sums of a launch, and whose they are.
+
+    Attributes:
+        sums: Four sums for each segment, perhaps still on a device.
+        groups: The group of each segment.
+        members: Which of the group's parameters it is of.
+        starts: Its first number there.
+        counts: How many numbers it has.
+        stepped: Whether it was stepped.
+    """
+
+    sums: Sums
+    groups: Ints
+    members: Ints
+    starts: Ints
+    counts: Ints
+    stepped: Bools
+
+
+def total(told: Sequence[Told], count: int) -> Floats:
+    """The sums of each of so many groups."""
+    found = np.zeros((count, STATISTICS))
+    for one in told:
+        sums = batch_sums(one.sums)
+        for column in range(STATISTICS):
+            found[:, column] += np.bincount(one.groups, sums[:, column], count)
+    return found
+
+
+def tell(told: Sequence[Told], groups: Sequence[Group], by: str, scale: float) -> dict[str, Statistics]:
+    """Statistics by name.
+
+    Args:
+        told: What the launches summed.
+        groups: The groups.
+        by: `"group"`, `"parameter"`, or `"segment"`, which tells rows with settings of their own apart.
+        scale: What all gradients are multiplied by.
+
+    Raises:
+        OptimizerError: It is none of these.
+    """
+    if by not in NAMES:
+        raise OptimizerError(f"statistics(by={by!r}): there is no such view. {nearest(str(by), NAMES)}")
+    found: dict[str, Floats] = {}
+    for one in told:
+        sums = batch_sums(one.sums)
+        for segment in np.flatnonzero(one.stepped).tolist():
+            name = NAMES[by](one, segment, groups)
+            found[name] = found.get(name, 0.0) + sums[segment]
+    return {name: _statistics(sums, scale) for name, sums in found.items()}
+
+
+def _statistics(sums: Floats, scale: float) -> Statistics:
+    grads, weights, updates = np.sqrt(sums[:3]).tolist()
+    return Statistics(grads * scale, weights, updates, int(sums[3]))
+
+
+def _group(told: Told, segment: int, groups: Sequence[Group]) -> str:
+    number = int(told.groups[segment])
+    return str(groups[number].get("name", number))
+
+
+def _parameter(told: Told, segment: int, groups: Sequence[Group]) -> str:
+    number, member = int(told.groups[segment]), int(told.members[segment])
+    names = groups[number].get("param_names", ())
+    return str(names[member]) if member < len(names) else f"{_group(told, segment, groups)}[{member}]"
+
+
+def _segment(told: Told, segment: int, groups: Sequence[Group]) -> str:
+    name = _parameter(told, segment, groups)
+    param = groups[int(told.groups[segment])]["params"][int(told.members[segment])]
+    size = param.numel() // max(1, param.shape[0]) if param.dim() else 1
+    start, count = int(told.starts[segment]), int(told.counts[segment])
+    whole = count >= param.numel()
+    return name if whole else f"{name}[{start // size}:{(start + count) // size}]"
+
+
+NAMES: Mapping[str, Callable[[Told, int, Sequence[Group]], str]] = {
+    "group": _group,
+    "parameter": _parameter,
+    "segment": _segment,
+}
+"""What a segment is called in each view."""
