@@ -53,6 +53,7 @@ FULL = {
 }
 QUICK = {"1,000 x 1,000": Effort(3, 2), "MiniLM-L6": Effort(2, 1)}
 HOSTED = Effort(11, 3)
+ALONE = "torch fused, one rate, before ours was loaded, seconds"
 SCALAR = torch.Size([1])
 PEERED = ("1,000 x 1,000", "MiniLM-L6")
 MEMORY = {True: "1,000 x 1,000", False: "BERT-base"}
@@ -73,6 +74,13 @@ def stepped(name: str, effort: Effort) -> Times:
     numbers = sum(param.numel() for param in held.params)
     times[FLOOR] = [seconds * BYTES * numbers / (ADDED * LARGE) for seconds in times[FLOOR]]
     return times
+
+
+def alone(name: str, effort: Effort) -> float:
+    """Seconds of torch fused with one rate, alone in the process: to be timed before ours starts threads."""
+    held = Held.of(MODELS[name]())
+    step = held.optimizer(torch_adamw("torch fused"), 1).step
+    return medians(settled({name: Turn(step, often=effort.often)}, effort.rounds))[name]
 
 
 def varied(effort: Effort) -> Times:
@@ -132,6 +140,7 @@ def ratios_of(times: Times) -> dict[str, float]:
 def measured(*, quick: bool) -> dict[str, Any]:
     """All that is measured."""
     efforts = QUICK if quick else FULL
+    lone = {name: alone(name, efforts[name]) for name in PEERED}
     times = {name: stepped(name, effort) for name, effort in efforts.items()}
     small = varied(efforts["1,000 x 1,000"])
     host = hosted(*(FEW, QUICK["1,000 x 1,000"]) if quick else (MANY, HOSTED))
@@ -142,6 +151,7 @@ def measured(*, quick: bool) -> dict[str, Any]:
         "counts": {name: counts_of(name) for name in times},
         "claims": list(claimed(times)),
         "median seconds": {name: medians(found) for name, found in times.items()},
+        ALONE: lone,
         "ratios to ours with a rate each": {name: ratios_of(found) for name, found in times.items()},
         "changes, median seconds": medians(small),
         "host, microseconds a tensor": host_of(host),
@@ -154,7 +164,7 @@ def tell(found: Mapping[str, Any]) -> None:
     """Print what was measured."""
     ratios = found["ratios to ours with a rate each"]
     show(**{f"{name}, ratio to {OURS}": told for name, told in ratios.items()})
-    for name in ("changes, median seconds", "host, microseconds a tensor", "first step, seconds"):
+    for name in ("changes, median seconds", "host, microseconds a tensor", "first step, seconds", ALONE):
         show(**{name: found[name]})
     for name, peak in found["extra bytes a number"].items():
         print(f"extra bytes a number, {name}: {peak}")

@@ -82,6 +82,10 @@ def stepping(kept: Kept) -> str:
         ([name, *(quotient(ratios[model].get(name)) for model in models)] for name in ratios[models[0]]),
     )
     ours = "; ".join(f"{name}: {seconds[name]['ours, a rate each'] * 1e3:,.2f}" for name in models)
+    alone = "; ".join(
+        f"{name}: {found * 1e3:,.2f} and {seconds[name]['torch fused, one rate'] * 1e3:,.2f}"
+        for name, found in kept["torch fused, one rate, before ours was loaded, seconds"].items()
+    )
     changes = kept["changes, median seconds"]
     told = "ours, a rate each, ", "torch fused, one rate, "
     changed = table(
@@ -116,7 +120,8 @@ at the bandwidth of an in-place `add_`. GPU: {kept["gpu"]}.
 
 {beside}
 
-In milliseconds ours took: {ours}.
+In milliseconds ours took: {ours}. Torch fused with one rate took, alone in the process before ours was
+loaded and beside it: {alone}.
 
 A real loop writes rates, and makes new gradients, between two steps (1,000 x 1,000; that work itself is not
 timed):

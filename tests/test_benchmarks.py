@@ -137,7 +137,10 @@ KEPT = {
     "peers": {"some": "1.0: one call"},
     "counts": {name: {"tensors": 3, "numbers": 1_234_567} for name in ("small", "large")},
     "claims": [{"says": "a / b", "model": "large", "asked": "at most 2", "measured": 1.234, "held": True}],
-    "median seconds": {name: {"ours, a rate each": 0.0125} for name in ("small", "large")},
+    "torch fused, one rate, before ours was loaded, seconds": {"small": 0.25},
+    "median seconds": {
+        name: {"ours, a rate each": 0.0125, "torch fused, one rate": 0.5} for name in ("small", "large")
+    },
     "ratios to ours with a rate each": {"small": {"peer": 3.456}, "large": {}},
     "changes, median seconds": {
         f"{name}, rates written": 0.5 for name in ("ours, a rate each", "torch fused, one rate")
@@ -158,5 +161,6 @@ def test_the_page_shows_what_was_asked_and_what_was_measured() -> None:
         "- some 1.0: one call",
     ):
         assert row in text.splitlines()
+    assert "small: 250.00 and 500.00" in text
     assert "1,234,567 numbers" in text
     assert "GPU: none measured." in text

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -16,7 +15,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from paramgroups.errors import OptimizerError
 from paramgroups.optim.classes import torch_optimizers
-from paramgroups.optim.delegates import BLOCK, Before, Delegate
+from paramgroups.optim.delegates import Delegate
 
 Params = list[nn.Parameter]
 Groups = list[dict[str, Any]]
@@ -553,55 +552,3 @@ def test_modes_of_a_class_are_reached_by_lending() -> None:
     with delegate.lent(groups, states) as made:
         made.eval()
     assert_same([param.data for param in params], [param.grad for param in params])
-
-
-def test_sums_are_of_gradient_weight_update_and_what_is_not_finite() -> None:
-    params, groups, states, delegate = pair(torch.optim.SGD)
-    feed(params)
-    assert params[0].grad is not None
-    params[1].grad = None
-    before, weights = Before.of(params), [param.detach().double().clone() for param in params]
-    delegate.step(groups, states, params, scales={params[0]: 0.5})
-    sums = before.sums()
-    assert sums[0, 0] == pytest.approx(float(params[0].grad.double().square().sum()), rel=1e-12)
-    moved = [
-        float((param.detach().double() - weight).square().sum())
-        for param, weight in zip(params, weights, strict=True)
-    ]
-    assert sums[:, 1].tolist() == pytest.approx(
-        [float(weight.square().sum()) for weight in weights], rel=1e-12
-    )
-    assert sums[:, 2].tolist() == pytest.approx(moved, rel=1e-12)
-    assert sums[1].tolist() == [0.0, sums[1, 1], 0.0, 0.0]
-    assert isinstance(sums, np.ndarray)
-
-
-@pytest.mark.parametrize(
-    ("weight", "grad", "row"),
-    [
-        (torch.zeros(0), torch.zeros(0), [0, 0, 0, 0]),
-        (torch.tensor(2.0), torch.tensor(-3.0), [9, 4, 1, 0]),
-        (torch.full((2,), 3 + 4j), torch.full((2,), 1j), [2, 50, 2, 0]),
-        (torch.ones(3, dtype=torch.bfloat16), torch.full((3,), 2, dtype=torch.bfloat16), [12, 3, 3, 0]),
-        (torch.ones(2, 3).T, torch.ones(3, 2), [6, 6, 6, 0]),
-        (torch.ones(4), torch.tensor([0.0, 2.0, 0.0, 0.0]).to_sparse(), [4, 4, 4, 0]),
-        (torch.ones(BLOCK + 3), torch.ones(BLOCK + 3), [BLOCK + 3, BLOCK + 3, BLOCK + 3, 0]),
-    ],
-    ids=["empty", "scalar", "complex", "bfloat16", "strided", "sparse", "more than a block"],
-)
-def test_sums_of_any_tensor(weight: Tensor, grad: Tensor, row: list[float]) -> None:
-    param = nn.Parameter(weight.clone(memory_format=torch.preserve_format))
-    param.grad = grad
-    before = Before.of([param])
-    param.data += 1
-    assert before.sums()[0] == pytest.approx(row, rel=1e-12)
-
-
-def test_gradients_that_are_not_finite_are_counted() -> None:
-    param = nn.Parameter(torch.ones(5))
-    param.grad = torch.tensor([torch.nan, torch.inf, -torch.inf, 3e38, 0.0])
-    assert Before.of([param]).sums()[0, 3] == 3
-
-
-def test_sums_of_nothing_are_no_rows() -> None:
-    assert Before.of([]).sums().shape == (0, 4)

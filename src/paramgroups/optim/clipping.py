@@ -7,6 +7,7 @@ import numpy as np
 
 from paramgroups.errors import OptimizerError, shown
 from paramgroups.optim.backends.batch import Floats
+from paramgroups.optim.columns import part_of
 from paramgroups.optim.hyperparameters import CLIPPING, domain_of
 
 CLIP_NORM, CLIP_ALONE = CLIPPING
@@ -54,7 +55,7 @@ def _bound(group: Mapping[str, Any], number: int) -> Any:
     bound = group.get(CLIP_NORM)
     if bound is None:
         return None
-    value = bound.item() if hasattr(bound, "item") else bound
+    value = part_of(bound, CLIP_NORM)
     if isinstance(value, bool) or value not in domain_of(CLIP_NORM):
         raise OptimizerError(
             f"clip_norm={shown(bound)} in group {number}: it must be a number, {domain_of(CLIP_NORM)}, "

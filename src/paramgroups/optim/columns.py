@@ -61,7 +61,7 @@ class Columns:
             OptimizerError: A value is out of its domain, no number, or gone. All columns are as they were.
         """
         rows = self._rows_of(settings, told)
-        if self._fixed and rows == self._rows:
+        if self._fixed and _same(rows, self._rows):
             return []
         columns = dict(zip(self._keys, zip(*rows, strict=True), strict=True)) if rows else {}
         changed = [key for key, values in columns.items() if self._differs(key, values)]
@@ -112,6 +112,8 @@ def numbers_of(name: str, values: Sequence[Any], told: Told = in_group) -> Float
     try:
         numbers = np.array(found, np.float64)
     except (TypeError, ValueError, OverflowError):
+        numbers = np.zeros(())
+    if numbers.ndim != 1:
         numbers = np.array([value if _fits(value, domain) else np.nan for value in found])
     inside = _within(numbers, domain)
     if set(map(type, found)) - PLAIN:
@@ -122,6 +124,13 @@ def numbers_of(name: str, values: Sequence[Any], told: Told = in_group) -> Float
             f"{name}={shown(values[place])} in {told(place)}: it must be a number, {domain}."
         )
     return numbers
+
+
+def _same(rows: Sequence[Any], before: Sequence[Any]) -> bool:
+    try:
+        return rows == before
+    except (RuntimeError, ValueError):  # an array of several numbers is neither equal nor unequal
+        return False
 
 
 def _fits(value: Any, domain: Domain) -> bool:

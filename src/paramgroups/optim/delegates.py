@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from paramgroups.errors import OptimizerError, listing, shown
-from paramgroups.optim.backends.batch import Sums
 
 Group = dict[str, Any]
 States = MutableMapping[Tensor, dict[str, Any]]
@@ -22,9 +21,6 @@ OWN_KEYS = frozenset({"params", "param_names", "name", "optimizer", "rows", "cli
 
 PLACEHOLDER = 1e-3
 """The rate that a class is made with where its group is at 0, as a warm-up begins: some refuse that."""
-
-BLOCK = 2**20
-"""Squares are summed in float64 copies, of so many numbers at a time."""
 
 HOOKED = torch.optim.Optimizer.profile_hook_step(torch.optim.Optimizer.step).__code__
 """What torch wraps around the step of a class when it is first made, to call hooks."""
@@ -88,9 +84,9 @@ class Delegate:
         """Step some parameters of these groups.
 
         All other gradients are hidden meanwhile, and groups of which nothing is stepped are not lent; where
-        none is, nothing happens. The class runs with autograd on, as if called alone. One that needs a closure
-        may move parameters without a gradient too, as LBFGS does along directions that it remembers: these
-        are copied before and set back.
+        none is, nothing happens. The class runs with autograd on, as if called alone. One that needs a
+        closure may move parameters without a gradient too, as LBFGS does along directions that it remembers:
+        these are copied before and set back.
 
         Args:
             groups: The groups that it was made of, or what has replaced them. The class may write there.
@@ -292,104 +288,3 @@ def _names(groups: Iterable[Group]) -> str:
 def _members(group: Group) -> str:
     names = group.get("param_names") or [f"shape {tuple(param.shape)}" for param in group["params"]]
     return listing(map(str, names), limit=3)
-
-
-@dataclass(frozen=True)
-class Before:
-    """What parameters are before a step, kept to sum up what it does to them.
-
-    It copies the parameters, so it takes as much memory as they do until it is let go.
-
-    Attributes:
-        params: The parameters.
-        copies: Their copies.
-        grads: Σg² of each; `weights` is Σw², and `wrong` how many of g are not finite.
-
-    Example:
-        >>> weight = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
-        >>> weight.grad = torch.tensor([3.0, 0.0])
-        >>> before = Before.of([weight])
-        >>> torch.optim.SGD([weight], lr=0.5).step()
-        >>> before.sums().round(9).tolist()
-        [[9.0, 5.0, 2.25, 0.0]]
-    """
-
-    params: list[Tensor]
-    copies: list[Tensor]
-    grads: Tensor
-    weights: Tensor
-    wrong: Tensor
-
-    @classmethod
-    @torch.no_grad()
-    def of(cls, params: Iterable[Tensor]) -> "Before":
-        """Copy parameters, and sum what is known before the step.
-
-        Args:
-            params: Those that will be stepped. One without a gradient counts as one of zeros.
-        """
-        params = list(params)
-        given = [param.new_zeros(0) if param.grad is None else param.grad for param in params]
-        grads, copies = _squares(given), [param.detach().clone() for param in params]
-        return cls(params, copies, grads, _squares(params), _wrong(given, grads))
-
-    @torch.no_grad()
-    def sums(self) -> Sums:
-        """What the step has done: four sums for each parameter, as a backend gives them. Ask once.
-
-        Returns:
-            Rows of Σg², Σw² before, Σ(update)², and how many of g are not finite: each parameter summed in
-            float64 in one fixed order. The update is what the parameter shows, rounded to its dtype. An array
-            where the first parameter is on the CPU, else a tensor that nobody has waited for.
-        """
-        if self.params:  # torch takes no empty list; the copies are done with, so nothing more is allocated
-            torch._foreach_sub_(self.copies, self.params)
-        found = torch.stack([self.grads, self.weights, _squares(self.copies), self.wrong], dim=1)
-        return found.numpy() if found.device.type == "cpu" else found
-
-
-def _squares(tensors: Sequence[Tensor]) -> Tensor:
-    """The sum of squares of each."""
-    parts = [_blocks(tensor) for tensor in tensors]
-    if not parts:
-        return torch.zeros(0, dtype=torch.float64)
-    device = tensors[0].device
-    wide = torch.float32 if device.type == "mps" else torch.float64  # Apple's GPUs have no float64
-    norms = torch._foreach_norm([block for part in parts for block in part], 2, wide)  # noqa: SLF001  # its only name
-    squares = torch.stack([norm.to(device) for norm in norms]).square()
-    if len(squares) == len(parts):
-        return squares
-    return torch.stack([some.sum() for some in squares.split([len(part) for part in parts])])
-
-
-def _wrong(grads: Sequence[Tensor], squares: Tensor) -> Tensor:
-    """How many numbers are not finite: on a CPU none where the sum is; elsewhere to look is to wait."""
-    fine = squares.isfinite().tolist() if squares.device.type == "cpu" else [False] * len(grads)
-    counts = torch.zeros_like(squares)
-    for place, grad in enumerate(grads):
-        if not fine[place]:
-            counts[place] = sum((~block.isfinite()).count_nonzero() for block in _blocks(grad))
-    return counts
-
-
-def _blocks(tensor: Tensor) -> Sequence[Tensor]:
-    """The real numbers that a tensor holds."""
-    if tensor.is_sparse:
-        tensor = tensor.coalesce().values()
-    if tensor.is_complex():
-        tensor = torch.view_as_real(tensor.resolve_conj())
-    return [tensor] if tensor.numel() <= BLOCK else tensor.reshape(-1).split(BLOCK)
-
-
-@torch.no_grad()
-def gradient_sums(params: Iterable[Tensor]) -> Sums:
-    """Σg² and the count of what is not finite of each parameter's gradient, in their columns; 0 else.
-
-    Args:
-        params: Parameters that have a gradient.
-    """
-    given = [param.grad for param in params if param.grad is not None]
-    squares = _squares(given)
-    nothing = torch.zeros_like(squares)
-    found = torch.stack([squares, nothing, nothing, _wrong(given, squares)], dim=1)
-    return found.numpy() if found.device.type == "cpu" else found

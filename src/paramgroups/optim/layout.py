@@ -94,9 +94,12 @@ def lay_out(ground: Ground, places: Sequence[int]) -> list[Part]:
         param, rule = found.params[place], ground.rules[ground.owners[place]]
         grad = found.grads[place] if found.active[place] else None
         check_gradient(param, param if grad is None else grad)
+        if grad is not None:
+            check_memory(param, grad)
         ground.memory.check(param, rule)
         kinds.setdefault(_kind(param, grad, rule, turn, ground.backend_of), []).append(place)
-    return [_part(kind, np.array(mine), ground) for kind, mine in kinds.items()]
+    ordered = sorted(kinds.items(), key=lambda item: item[0].turn)
+    return [_part(kind, np.array(mine), ground) for kind, mine in ordered]
 
 
 def _kind(param: Tensor, grad: Tensor | None, rule: Algorithm, turn: int, backend_of: BackendOf) -> Kind:
@@ -178,7 +181,7 @@ def cut(params: Sequence[Tensor], owners: Ints, cuts: Sequence[Sequence[tuple[Cu
 def _pieces(param: Tensor, owner: int, own: Sequence[tuple[Cut, int]]) -> list[tuple[int, int, int]]:
     """Start, count and settings of each piece of a tensor."""
     total = param.numel() * (2 if param.is_complex() else 1)
-    if not own:
+    if not own or not total:
         return [(0, total, owner)]
     size = total // param.shape[0]
     pieces, here = [], 0
@@ -195,7 +198,7 @@ def is_strided(tensor: Tensor) -> bool:
 
 
 def turns_of(tensors: Iterable[Tensor]) -> list[int]:
-    """Which of several launches steps each tensor: those that share memory are stepped one after the other.
+    """Which of several launches steps each tensor: those that share memory are stepped in their order.
 
     >>> both = torch.zeros(4)
     >>> turns_of([both, torch.zeros(2), both[2:]])
@@ -203,24 +206,41 @@ def turns_of(tensors: Iterable[Tensor]) -> list[int]:
     """
     spans = [_span(tensor) for tensor in tensors]
     turns = [0] * len(spans)
-    ends: list[tuple[int, str]] = []  # where each turn's memory ends so far, and on which device
+    for cluster in _clusters(spans):
+        places = sorted(cluster)
+        starts, stops = (np.array([spans[place][end] for place in places]) for end in (1, 2))
+        found = np.zeros(len(places), np.int64)
+        for here, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+            shared = (starts[:here] < stop) & (stops[:here] > start)
+            turns[places[here]] = found[here] = found[:here][shared].max(initial=-1) + 1
+    return turns
+
+
+def _clusters(spans: Sequence[tuple[str, int, int]]) -> list[list[int]]:
+    """Those whose memory overlaps, if only by way of others."""
+    clusters: list[list[int]] = []
+    known, end = "", 0
     for place in sorted(range(len(spans)), key=lambda place: spans[place]):
         device, start, stop = spans[place]
-        free = (turn for turn, (end, where) in enumerate(ends) if where != device or end <= start)
-        turn = next(free, len(ends)) if stop > start else 0
-        if stop > start:
-            ends[turn : turn + 1] = [(stop, device)]
-            turns[place] = turn
-    return turns
+        if device == known and start < end:
+            clusters[-1].append(place)
+        else:
+            clusters.append([place])
+        known, end = device, max(stop, end) if device == known else stop
+    return [cluster for cluster in clusters if len(cluster) > 1]
 
 
 def _span(tensor: Tensor) -> tuple[str, int, int]:
     """The device of a tensor, and where its memory begins and ends."""
     if not tensor.numel() or tensor.layout is not torch.strided:
         return str(tensor.device), 0, 0
-    reach = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
     start = tensor.data_ptr()
-    return str(tensor.device), start, start + (reach + 1) * tensor.element_size()
+    return str(tensor.device), start, start + _reach(tensor) * tensor.element_size()
+
+
+def _reach(tensor: Tensor) -> int:
+    """How many numbers lie between a tensor's first and the end of its last."""
+    return 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
 
 
 def check_gradient(param: Tensor, grad: Tensor) -> None:
@@ -242,3 +262,20 @@ def check_gradient(param: Tensor, grad: Tensor) -> None:
             f"gradient of shape {tuple(grad.shape)} on {grad.device}: it was replaced since. "
             "Set its grad to None first."
         )
+
+
+def check_memory(param: Tensor, grad: Tensor) -> None:
+    """Refuse what has no memory to be stepped in, which a kernel would read and write all the same.
+
+    Raises:
+        OptimizerError: The storage of one was freed, or made smaller than the tensor is.
+    """
+    for what, tensor in (("parameter", param), ("gradient", grad)):
+        needed = (tensor.storage_offset() + _reach(tensor)) * tensor.element_size()
+        there = tensor.untyped_storage().nbytes()
+        if tensor.numel() and there < needed:
+            raise OptimizerError(
+                f"A parameter of shape {tuple(param.shape)}: the storage of the {what} has {there:,} of the "
+                f"{needed:,} bytes that it needs. It was freed since, or resized. Restore it, or set its grad "
+                "to None."
+            )

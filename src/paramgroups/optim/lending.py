@@ -6,11 +6,12 @@ import numpy as np
 
 from paramgroups.errors import OptimizerError
 from paramgroups.optim.backends.batch import Floats, Sums
-from paramgroups.optim.delegates import Before, Delegate, gradient_sums
+from paramgroups.optim.delegates import Delegate
 from paramgroups.optim.finding import Groups
 from paramgroups.optim.memory import States
 from paramgroups.optim.rows import rowed
 from paramgroups.optim.statistics import Told
+from paramgroups.optim.summing import Before, gradient_sums
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,7 +54,7 @@ class Loan:
         self._places = [
             (number, member)
             for number, group in enumerate(groups)
-            if group["lr"] != 0
+            if group.get("lr") != 0
             for member, param in enumerate(group["params"])
             if param.requires_grad and (self.evaluates or param.grad is not None)
         ]

@@ -51,7 +51,9 @@ class Memory:
                 )
 
     def knows(self, param: Tensor, rule: Algorithm) -> bool:
-        """Whether a parameter has been stepped by this rule."""
+        """Whether a parameter has been stepped by this rule, or might be without anything being made."""
+        if not self.keys(rule, mastered=self.masters and param.dtype in HALVES):
+            return param.requires_grad  # there is nothing to know
         state = self.states.get(param, {})
         kept = [state.get(key) for key in rule.states]
         return bool(state) and all(one is not None and one.shape == param.shape for one in kept)

@@ -51,7 +51,7 @@ class Part:
     masters: bool = False
 
     def __post_init__(self) -> None:
-        self._versions: list[int] = []
+        self._versions = versions_of(self.params) if self.masters else []
         self._first = np.searchsorted(self.batch.tensor_of, np.arange(len(self.places)))
         self._segments = np.ones(len(self.settings), np.bool_)
         self._tensors = np.ones(len(self.places), np.bool_)
@@ -80,9 +80,7 @@ class Part:
         grads = found.grads if everything else [found.grads[place] for place in self.places.tolist()]
         batch = self.batch
         batch.grads = [None if grad is None else plain(grad) for grad in grads] if self.strided else grads
-        if self.strided and not self.masters:
-            batch.params = [plain(param) for param in self.params]
-        elif batch.addresses is not None:
+        if batch.addresses is not None:
             batch.addresses[1] = found.grad_traits[self.places, ADDRESS]
         steps = self.counters[STEP].numpy()[batch.tensor_of]
         np.add(steps, 1.0, out=batch.steps)
@@ -111,6 +109,8 @@ class Part:
 
     def step(self, scales: Floats | None) -> Sums | None:
         """Step all that was taken, with gradients multiplied by one number for each of the settings."""
+        if self.strided and not self.masters:  # now: a part before may have written the same memory
+            self.batch.params = [plain(param) for param in self.params]
         self.batch.scales = None if scales is None else scales[self.settings]
         if self.batch.algorithm.trust is not None:
             self._rehearse()
@@ -142,6 +142,8 @@ class Part:
             sums = batch_sums(self.backend.rehearse(batch))
         finally:
             batch.hypers[:, rate] = rates
+        if batch.scales is not None:
+            sums[:, 0] *= batch.scales**2
         count = len(self.places)
         wholes = np.array([np.bincount(batch.tensor_of, column, count) for column in sums.T[:NONFINITE]])
         rows = np.column_stack([wholes.T, batch.hypers[self._first]]).tolist()
@@ -158,7 +160,7 @@ class Part:
 
     def _renew_masters(self) -> None:
         """Whoever wrote a parameter since, by loading for example, is followed."""
-        if self._versions and versions_of(self.params) != self._versions:
+        if versions_of(self.params) != self._versions:
             for master, param in zip(self.batch.params, self.params, strict=True):
                 master.copy_(torch.where(master.to(param.dtype) == param, master, param.float()))
 

@@ -134,14 +134,10 @@ class Pass:
         def told(place: int) -> str:
             return f"group {place}" if place < len(groups) else str(cuts[place - len(groups)])
 
-        changed = self._columns.read(settings, told)
-        self._changed.update(changed)
-        if changed and changed != [RATE]:
-            self._changed.add(RATE)  # for if what follows raises, this is looked at once more
+        self._changed.update(self._columns.read(settings, told))
+        if self._changed - {RATE}:  # also what a step has found that raised then
             self._rules = [self._rule_of(group, told(place)) for place, group in enumerate(groups)]
             self._check_rows(settings[len(groups) :], groups, cuts)
-        if len(self._groups_of) != len(settings):
-            self._groups_of = np.array([*range(len(groups)), *(cut.group for cut in cuts)], np.int64)
 
     def _rule_of(self, group: dict[str, Any], told: str) -> Algorithm:
         if wrong := self._family.check(group):
@@ -170,6 +166,7 @@ class Pass:
         laid = found.active | np.array(known, np.bool_)
         places = np.flatnonzero(laid)
         offsets = np.cumsum([0, *found.lengths])
+        self._groups_of = np.array([*range(len(groups)), *(cut.group for cut in cuts)], np.int64)
         self._members = np.arange(len(owners)) - offsets[owners]
         own: dict[int, list[tuple[Cut, int]]] = {}
         for number, one in enumerate(cuts, len(groups)):

@@ -14,6 +14,7 @@ from paramgroups.optim.hyperparameters import pack, unpack
 ROWS = "rows"
 PLACE = ("name", "start", "stop")
 """What a row's entry has beside its settings."""
+FORM = 'It is a list of {"name": …, "start": …, "stop": …, "lr": …}.'
 
 Group = Mapping[str, Any]
 
@@ -81,6 +82,8 @@ def _merged(group: Group, row: Group, known: Sequence[str]) -> dict[str, Any]:
 
 def _cuts(number: int, group: Group) -> list[Cut]:
     names = list(group.get("param_names", ()))
+    if not isinstance(group[ROWS], Sequence) or not all(isinstance(row, Mapping) for row in group[ROWS]):
+        raise OptimizerError(f"group['rows'] is {shown(group[ROWS])} in group {number}. {FORM}")
     cuts = [_cut(number, group, names, row) for row in group[ROWS]]
     for before, after in pairwise(sorted(cuts, key=lambda cut: (cut.member, cut.start))):
         if before.member == after.member and after.start < before.stop:
@@ -94,10 +97,7 @@ def _cuts(number: int, group: Group) -> list[Cut]:
 def _cut(number: int, group: Group, names: Sequence[str], row: Group) -> Cut:
     missing = [key for key in PLACE if key not in row]
     if missing:
-        raise OptimizerError(
-            f"An entry of group['rows'] lacks {missing[0]!r}: {shown(row)}. "
-            'It is {"name": …, "start": …, "stop": …, "lr": …}.'
-        )
+        raise OptimizerError(f"An entry of group['rows'] lacks {missing[0]!r}: {shown(row)}. {FORM}")
     name, start, stop = (row[key] for key in PLACE)
     if name not in names:
         raise OptimizerError(

@@ -82,7 +82,7 @@ def tell(told: Sequence[Told], groups: Sequence[Group], by: str, scale: float) -
         scale: What all gradients are multiplied by.
 
     Raises:
-        OptimizerError: It is none of these.
+        OptimizerError: It is none of these, or what was stepped is there no more.
     """
     if by not in NAMES:
         raise OptimizerError(f"statistics(by={by!r}): there is no such view. {nearest(str(by), NAMES)}")
@@ -90,7 +90,7 @@ def tell(told: Sequence[Told], groups: Sequence[Group], by: str, scale: float) -
     for one in told:
         sums = batch_sums(one.sums)
         for segment in np.flatnonzero(one.stepped).tolist():
-            name = NAMES[by](one, segment, groups)
+            name = _name(by, one, segment, groups)
             found[name] = found.get(name, 0.0) + sums[segment]
     return {name: _statistics(sums, scale) for name, sums in found.items()}
 
@@ -98,6 +98,16 @@ def tell(told: Sequence[Told], groups: Sequence[Group], by: str, scale: float) -
 def _statistics(sums: Floats, scale: float) -> Statistics:
     grads, weights, updates = np.sqrt(sums[:3]).tolist()
     return Statistics(grads * scale, weights, updates, int(sums[3]))
+
+
+def _name(by: str, told: Told, segment: int, groups: Sequence[Group]) -> str:
+    try:
+        return NAMES[by](told, segment, groups)
+    except IndexError as error:
+        raise OptimizerError(
+            "Parameters or groups were taken away since the last step, which has no names without them. "
+            "Ask for its statistics before, or after the next step."
+        ) from error
 
 
 def _group(told: Told, segment: int, groups: Sequence[Group]) -> str:
@@ -114,9 +124,10 @@ def _parameter(told: Told, segment: int, groups: Sequence[Group]) -> str:
 def _segment(told: Told, segment: int, groups: Sequence[Group]) -> str:
     name = _parameter(told, segment, groups)
     param = groups[int(told.groups[segment])]["params"][int(told.members[segment])]
-    size = param.numel() // max(1, param.shape[0]) if param.dim() else 1
+    total = param.numel() * (2 if param.is_complex() else 1)
+    size = total // max(1, param.shape[0]) if param.dim() else 1
     start, count = int(told.starts[segment]), int(told.counts[segment])
-    whole = count >= param.numel()
+    whole = count >= total
     return name if whole else f"{name}[{start // size}:{(start + count) // size}]"
 
 

@@ -8,7 +8,8 @@ from torch import optim
 from paramgroups.errors import PlanError, listing, nearest
 from paramgroups.optim import unpack
 from paramgroups.optim.hyperparameters import CLIPPING
-from paramgroups.optim.optimizer import Optimizer
+from paramgroups.optim.naming import Known
+from paramgroups.optim.optimizer import OPTIMIZER, Optimizer
 from paramgroups.planning import Group
 
 OURS = "Let pg.build(plan) make the optimizer, or pg.Optimizer(plan.param_groups(), …)."
@@ -29,7 +30,7 @@ def reads(optimizer: optim.Optimizer, held: Mapping[str, Any], group: Group) -> 
     """
     if not is_ours(optimizer):
         return unpack(optimizer.defaults).keys()
-    own = group.profile.optimizer.defaults if "optimizer" in held else unpack(optimizer.defaults)
+    own = group.profile.optimizer.defaults if OPTIMIZER in held else unpack(optimizer.defaults)
     return own.keys() | CLIPPING.keys()
 
 
@@ -88,9 +89,8 @@ def _no_rows(group: Group, who: str, fix: str) -> PlanError:
 
 
 def _check_named(held: Mapping[str, Any], group: Group) -> None:
-    planned = group.profile.optimizer
-    named = held.get("optimizer", planned.named)
-    if named not in (planned.named, planned.name.lower()):
+    planned, named = group.profile.optimizer, held.get(OPTIMIZER)
+    if named is not None and named != Known().name_of(planned.named):
         raise PlanError(
             f'The group "{group.name}" is planned for {planned.name}, and the optimizer steps it by '
             f"{named!r}. Make the optimizer of plan.param_groups(), or both by pg.build(plan)."

@@ -1,6 +1,6 @@
 """Groups that are added to an optimizer in the middle of a run."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -46,14 +46,15 @@ def joining(
             f'A group named "{name}" was added, and there is one already. Give it another name: '
             'optimizer.add_param_group({"params": list(adapter.named_parameters()), "name": "adapter"}).'
         )
+    own = {OPTIMIZER: _named(held[OPTIMIZER], name)} if is_ours(optimizer) and OPTIMIZER in held else {}
+    known = optimizer_class(own[OPTIMIZER]).defaults if own else unpack(optimizer.defaults)
     settings = {
         key: value.item() if isinstance(value, torch.Tensor) else value
         for key, value in unpack(held).items()
-        if key in _known(optimizer, held) and key not in SWITCHES
+        if key in known and key not in SWITCHES
     }
-    value = {"name": name, "settings": settings, "numel": sum(tensor.numel() for tensor in held["params"])}
-    if is_ours(optimizer) and OPTIMIZER in held:
-        value[OPTIMIZER] = _named(held[OPTIMIZER], name)
+    numel = sum(tensor.numel() for tensor in held["params"])
+    value = {"name": name, "settings": settings, "numel": numel, **own}
     names = _apart(_names(held, name, model), name, groups)
     return Event(step, CAUSE, "join", "group", value, None, name, names)
 
@@ -67,12 +68,6 @@ def _named(optimizer: str, group: str) -> str:
             f'The group "{group}" was added with a class of its own, and what is decided while training is '
             f"kept as data, without classes. Plan with it, or name an optimizer of torch.optim. {error}"
         ) from error
-
-
-def _known(optimizer: Optimizer, held: Mapping[str, Any]) -> Collection[str]:
-    if is_ours(optimizer) and OPTIMIZER in held:
-        return optimizer_class(held[OPTIMIZER]).defaults.keys()
-    return unpack(optimizer.defaults).keys()
 
 
 def _names(held: Mapping[str, Any], name: str, model: nn.Module | None) -> tuple[str, ...]:

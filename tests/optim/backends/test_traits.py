@@ -1,0 +1,22 @@
+"""The columns of what is read of each tensor."""
+
+from paramgroups.optim.backends import reading, traits
+
+
+def test_columns_are_a_count_from_0_and_the_address_is_first() -> None:
+    """What compares everything but the address cuts it off in front."""
+    names = ("ADDRESS", "NUMEL", "SHAPE", "DTYPE", "DEVICE", "INDEX", "PLAIN")
+    assert [getattr(traits, name) for name in names] == list(range(traits.COLUMNS))
+
+
+def test_there_is_a_question_for_each_column_but_the_last() -> None:
+    """That one is asked for in a word of its own."""
+    asked = dict(enumerate(reading.QUESTIONS))
+    assert asked[traits.ADDRESS] == "data_ptr"
+    assert asked[traits.SHAPE] == "sizes"
+    assert asked[traits.INDEX] == "device_index"
+    assert len(reading.QUESTIONS) == traits.PLAIN
+
+
+def test_shapes_are_hashed_with_a_prime() -> None:
+    assert all(traits.HASHED % number for number in range(2, 1001))
