@@ -11,7 +11,7 @@ import paramgroups
 
 PUBLIC = (
     "index", "plan", "Plan", "rule", "per_parameter", "Recipe", "load_recipe", "recipes", "schedules",
-    "select", "build", "Scheduler", "ParamGroupsError",
+    "select", "build", "Optimizer", "Scheduler", "ParamGroupsError",
 )  # fmt: skip
 ROOT = Path(paramgroups.__file__).parent
 FACTORY = """from torch import nn

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramgroups.optim import domain_of, is_finite, is_number, pack, unpack
-from paramgroups.optim.hyperparameters import DECAYING_AVERAGE, FINITE, FRACTION, NON_NEGATIVE
+from paramgroups.optim.hyperparameters import DECAYING_AVERAGE, FINITE, FRACTION, NON_NEGATIVE, POSITIVE
 
 NAMES = st.sampled_from(["lr", "weight_decay", "eps", "momentum", "foreach", "etas"])
 VALUES = st.none() | st.booleans() | st.floats(0, 1) | st.tuples(st.floats(0, 1), st.floats(0, 1))
@@ -42,6 +42,7 @@ def test_what_is_no_tuple_of_parts_stays_as_it_is() -> None:
         ("lr", [0, 0.0, 5], [-1e-9, math.inf, math.nan, "1", None]),
         ("beta1", [0, 0.999], [1, 1.0028, -0.1]),
         ("momentum", [0, 1], [1.1, -0.1]),
+        ("clip_norm", [1e-9, 1, 5.0], [0, 0.0, -1, math.inf, None]),
         ("alpha", [0.99, 5.0], [-1]),  # AdEMAMix has alpha=5
         ("anything", [-3, 2**64], [math.inf, 10**400, [1]]),
     ],
@@ -53,8 +54,8 @@ def test_domains(name: str, inside: list[Any], outside: list[Any]) -> None:
 
 
 def test_domains_in_words() -> None:
-    words = [str(domain) for domain in (NON_NEGATIVE, FRACTION, DECAYING_AVERAGE, FINITE)]
-    assert words == ["at least 0", "from 0 to 1", "from 0 to below 1", "finite"]
+    words = [str(domain) for domain in (NON_NEGATIVE, POSITIVE, FRACTION, DECAYING_AVERAGE, FINITE)]
+    assert words == ["at least 0", "above 0", "from 0 to 1", "from 0 to below 1", "finite"]
 
 
 def test_what_a_number_is() -> None:

@@ -1,97 +1,467 @@
-"""When a layout serves again, and when it is made anew."""
+"""When a layout serves again, when it is made anew, and that a pass steps what torch's own would."""
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 from paramgroups.errors import OptimizerError
-from paramgroups.optim.algorithms import ALGORITHMS
-from paramgroups.optim.passes import check_gradient, look, plain
+from paramgroups.optim.backends.chunks import SIZE
+from paramgroups.optim.finding import Groups
+from paramgroups.optim.passes import Awake
+from paramgroups.optim.rows import Cut
+from paramgroups.optim.statistics import total
+from tests.optim.backends.steppers import CLASSES, assert_close
+from tests.optim.passers import Params, Walker, feed, grown
 
-ADAM = ALGORITHMS["adam"]
-
-
-def grown(count: int = 3) -> list[dict[str, Any]]:
-    params = [torch.nn.Parameter(torch.ones(2, 3)) for _ in range(count)]
-    for param in params:
-        param.grad = torch.ones(2, 3)
-    return [{**ADAM.defaults, "params": params[:1]}, {**ADAM.defaults, "params": params[1:]}]
-
-
-def test_new_gradients_and_other_rates_change_no_layout() -> None:
-    groups = grown()
-    before = look(groups, ADAM)
-    groups[0]["lr"] = 0.5
-    groups[1]["params"][0].grad = torch.zeros(2, 3)
-    assert look(groups, ADAM).is_as(before)
+BOTH = pytest.mark.parametrize("backend", ["torch", "cpu"])
+SHAPES = ((2, 3), (), (5,), (0,))
 
 
-def change(groups: list[dict[str, Any]], what: str) -> None:
-    first, last = groups[0]["params"][0], groups[1]["params"][-1]
-    if what == "no gradient":
-        first.grad = None
-    elif what == "frozen":
-        last.requires_grad_(requires_grad=False)
-    elif what == "rate 0":
-        groups[0]["lr"] = 0.0
-    elif what == "dtype":
-        last.grad = None
-        last.data = last.data.double()
-        last.grad = torch.ones(2, 3, dtype=torch.float64)
-    elif what == "as many numbers":
-        last.grad = None
-        last.data = torch.ones(3, 2)
-        last.grad = torch.ones(3, 2)
-    elif what == "strides":
-        first.grad = torch.ones(3, 2).T
-    elif what == "rule":
-        groups[1]["amsgrad"] = True
-    elif what == "another owner":
-        groups[0]["params"].append(groups[1]["params"].pop(0))
-    else:
-        groups[1]["params"][0] = torch.nn.Parameter(torch.ones(2, 3))
+def pair(name: str = "adam", backend: str | None = None, **settings: Any) -> tuple[Walker, torch.optim.Optimizer]:
+    """A pass and torch's own optimizer over equal parameters, each tensor with a rate of its own."""
+
+    def groups() -> list[dict[str, Any]]:
+        torch.manual_seed(0)
+        return [{"params": [param], "lr": 0.01 * place, **settings} for place, param in enumerate(grown(*SHAPES), 1)]
+
+    return Walker(name, *groups(), backend=backend), CLASSES[name](groups())
 
 
+def members(groups: Groups) -> Params:
+    return [param for group in groups for param in group["params"]]
+
+
+def walk(walker: Walker, twin: torch.optim.Optimizer, steps: int = 2, within: float = 1e-12) -> None:
+    """Equal gradients, and equal numbers after."""
+    for _ in range(steps):
+        feed(members(walker.groups), members(twin.param_groups))
+        walker.step()
+        twin.step()
+    agree(walker, twin, within)
+
+
+def agree(walker: Walker, twin: torch.optim.Optimizer, within: float = 1e-12) -> None:
+    assert_close([param.detach() for param in members(walker.groups)], members(twin.param_groups), within)
+
+
+@BOTH
+def test_new_gradients_and_other_settings_change_no_layout(backend: str) -> None:
+    walker, twin = pair(backend=backend)
+    walk(walker, twin)
+    parts = walker.layout.parts
+    for groups in (walker.groups, twin.param_groups):
+        groups[0].update(lr=0.5, weight_decay=0.1)
+        groups[2].update(betas=(0.5, 0.6), maximize=True)
+    walk(walker, twin)
+    assert walker.layout.parts is parts
+
+
+def move(groups: Groups, _: Any) -> None:
+    param = groups[0]["params"][0]
+    param.data = param.data.clone()
+
+
+def reshape(groups: Groups, states: Any) -> None:
+    param = groups[0]["params"][0]
+    param.data, param.grad = param.data.view(3, 2), None
+    states[param].update({key: kept.view(3, 2) for key, kept in states[param].items() if kept.dim()})
+
+
+def resize(groups: Groups, states: Any) -> None:
+    param = groups[0]["params"][0]
+    param.grad = None
+    param.data = torch.ones(7, dtype=torch.float64)
+    del states[param]
+
+
+def transpose(groups: Groups, _: Any) -> None:
+    param = groups[0]["params"][0]
+    param.data = param.data.t().contiguous().t()
+
+
+def retype(groups: Groups, _: Any) -> None:
+    param = groups[0]["params"][0]
+    param.data, param.grad = param.data.float().double().clone(), None
+
+
+def replace_state(groups: Groups, states: Any) -> None:
+    states[groups[0]["params"][0]]["exp_avg"] = torch.ones(2, 3, dtype=torch.float64)
+
+
+def replace_step(groups: Groups, states: Any) -> None:
+    states[groups[0]["params"][0]]["step"] = torch.tensor(100.0)
+
+
+def delete_state(groups: Groups, states: Any) -> None:
+    del states[groups[0]["params"][0]]
+
+
+def replace_dict(groups: Groups, states: Any) -> None:
+    param = groups[0]["params"][0]
+    states[param] = dict(states[param])
+
+
+def give_away(groups: Groups, _: Any) -> None:
+    groups[2]["params"].append(groups[0]["params"].pop())
+
+
+def another_rule(groups: Groups, states: Any) -> None:
+    groups[0]["amsgrad"] = True
+    param = groups[0]["params"][0]
+    states[param]["max_exp_avg_sq"] = torch.zeros(2, 3, dtype=torch.float64)
+
+
+def add_group(groups: Groups, _: Any) -> None:
+    torch.manual_seed(5)
+    groups += [{**groups[0], "params": grown((4,)), "lr": 0.3}]  # type: ignore[misc] # both are lists
+
+
+def another_tensor(groups: Groups, states: Any) -> None:
+    states.pop(groups[0]["params"].pop())
+    torch.manual_seed(5)
+    groups[0]["params"] += grown((2, 3))
+
+
+def swap(groups: Groups, _: Any) -> None:
+    """As `model.to` does where torch is told to swap tensors; the state is of the object, not of its numbers."""
+    torch.utils.swap_tensors(groups[0]["params"][0], nn.Parameter(torch.full((2, 3), 2.0, dtype=torch.float64)))
+
+
+CHANGES = [
+    move, reshape, resize, transpose, retype, replace_state, replace_step, delete_state, replace_dict, give_away,
+    another_rule, add_group, another_tensor, swap,
+]  # fmt: skip
+
+
+@BOTH
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_what_a_layout_hangs_on(change: Callable[[Any, Any], None], backend: str) -> None:
+    walker, twin = pair(backend=backend)
+    walk(walker, twin)
+    parts = walker.layout.parts
+    held = [param.data for param in members(walker.groups)]  # so that no memory is handed out again
+    change(walker.groups, walker.states)
+    change(twin.param_groups, twin.state)
+    walk(walker, twin)
+    assert walker.layout.parts is not parts
+    assert len(held) == len(SHAPES)
+
+
+@BOTH
+def test_what_was_moved_away_from_is_not_written(backend: str) -> None:
+    walker, twin = pair(backend=backend)
+    walk(walker, twin)
+    old = members(walker.groups)[0].data
+    kept = old.clone()
+    for groups in (walker.groups, twin.param_groups):
+        move(groups, None)
+    walk(walker, twin)
+    assert torch.equal(old, kept)
+
+
+@BOTH
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_a_parameter_of_another_dtype_takes_its_state_along(dtype: torch.dtype, backend: str) -> None:
+    walker, _ = pair(backend=backend)
+    walker.step()
+    parts, param = walker.layout.parts, members(walker.groups)[0]
+    param.data, param.grad = param.data.to(dtype), None
+    param.grad = torch.ones(2, 3, dtype=dtype)
+    walker.step()
+    assert walker.layout.parts is not parts
+    assert walker.states[param]["exp_avg"].dtype == torch.float32
+    assert walker.states[param]["step"].item() == 2
+
+
+@BOTH
 @pytest.mark.parametrize(
-    "what",
-    [
-        "no gradient", "frozen", "rate 0", "dtype", "as many numbers", "strides", "rule", "another owner",
-        "another tensor",
-    ],
-)  # fmt: skip
-def test_what_a_layout_hangs_on(what: str) -> None:
-    groups = grown()
-    before = look(groups, ADAM)
-    change(groups, what)
-    assert not look(groups, ADAM).is_as(before)
+    ("name", "settings"),
+    [("adam", {}), ("sgd", {}), ("sgd", {"momentum": 0.9, "dampening": 0.5}), ("adagrad", {}), ("nadam", {})],
+    ids=["adam", "sgd", "momentum", "adagrad", "nadam"],
+)
+def test_gradients_that_come_and_go_lay_nothing_out_anew(name: str, settings: Any, backend: str) -> None:
+    """A mixture of experts: once each has been stepped, the parts stay the same objects."""
+    walker, twin = pair(name, backend, **settings)
+    within = 1e-7 if name == "nadam" else 1e-12  # torch keeps its products in float32
+    walk(walker, twin, 1, within)
+    parts = walker.layout.parts
+    each = list(parts)
+    for chosen in (0, 2, 1, 3, 2, 0):
+        feed(members(walker.groups), members(twin.param_groups))
+        for groups in (walker.groups, twin.param_groups):
+            for place, param in enumerate(members(groups)):
+                param.grad = param.grad if place in {chosen, 0} else None
+        walker.step()
+        twin.step()
+        assert walker.layout.parts is parts
+    agree(walker, twin, within)
+    walk(walker, twin, 2, within)
+    assert all(one is other for one, other in zip(walker.layout.parts, each, strict=True))
 
 
-def test_gradients_that_cannot_be_stepped() -> None:
-    param = torch.ones(2)
-    with pytest.raises(OptimizerError, match=r"torch.sparse_coo gradient.*SparseAdam"):
-        check_gradient(param, torch.ones(2).to_sparse())
-    with pytest.raises(OptimizerError, match=r"shape \(3,\).*replaced since"):
-        check_gradient(param, torch.ones(3))
-    with pytest.raises(OptimizerError, match=r"torch.complex64 gradient"):
-        check_gradient(param, torch.ones(2, dtype=torch.complex64))
+def test_experts_that_were_never_stepped_are_laid_out_as_they_come() -> None:
+    """And have no state until then. A rule that remembers nothing knows them all at once."""
+    laid = {}
+    for name in ("adam", "sgd"):
+        params = grown((2,), (3,), (4,))
+        walker = Walker(name, {"params": params})
+        seen = []
+        for chosen in (0, 1, 0, 2, 1, 2):
+            feed(params)
+            for place, param in enumerate(params):
+                param.grad = param.grad if place == chosen else None
+            walker.step()
+            seen.append(walker.layout)
+            if name == "adam":
+                assert len(walker.states) == 1 + max((0, 1, 0, 2, 1, 2)[: len(seen)])
+        laid[name] = len(set(map(id, seen)))
+    assert laid == {"adam": 3, "sgd": 1}
 
 
-def test_plain_tensors_are_views_where_they_can_be() -> None:
-    line, number = torch.ones(2, 3), torch.tensor([1 + 2j])
-    found = plain([line, line.T, number, number.conj(), number.conj().imag])
-    assert found[0].data_ptr() == line.data_ptr()
-    assert found[2].data_ptr() == number.data_ptr()
-    assert all(tensor.is_contiguous() for tensor in found)
-    assert found[3].tolist() == [[1.0, -2.0]]
-    assert found[4].tolist() == [-2.0]
+def test_no_memory_for_what_is_frozen_or_at_rate_0() -> None:
+    params = grown((2,), (3,), (4,))
+    params[0].requires_grad_(requires_grad=False)
+    walker = Walker("adam", {"params": params[:2]}, {"params": params[2:], "lr": 0.0})
+    before = [param.detach().clone() for param in params]
+    walker.step()
+    assert list(walker.states) == [params[1]]
+    assert torch.equal(params[0], before[0])
+    assert torch.equal(params[2], before[2])
+    walker.groups[1]["lr"] = 0.1
+    walker.step()
+    assert list(walker.states) == [params[1], params[2]]
+    assert walker.states[params[2]]["step"].item() == 1
 
 
-def test_a_rate_that_is_no_number() -> None:
-    groups = grown()
-    groups[1]["lr"] = torch.ones(2)
-    with pytest.raises(OptimizerError, match=r"lr=0.001, tensor.*one number"):
-        look(groups, ADAM)
-    del groups[1]["lr"]
-    with pytest.raises(OptimizerError, match=r"lr=0.001, None"):
-        look(groups, ADAM)
+def test_a_rate_that_reaches_0_and_leaves_it_lays_nothing_out_anew() -> None:
+    walker, twin = pair()
+    walk(walker, twin)
+    parts = walker.layout.parts
+    before = members(walker.groups)[0].detach().clone()
+    walker.groups[0]["lr"] = 0.0
+    feed(members(walker.groups))
+    walker.step()
+    assert torch.equal(members(walker.groups)[0], before)
+    walker.groups[0]["lr"] = 0.1
+    walker.step()
+    assert walker.layout.parts is parts
+    assert [walker.states[param]["step"].item() for param in members(walker.groups)] == [3, 4, 4, 4]
+
+
+def rowed(*rows: dict[str, Any], shape: tuple[int, ...] = (4, 3), **own: Any) -> dict[str, Any]:
+    return {"params": grown(shape), "param_names": ["table"], "rows": list(rows), **own}
+
+
+def row(start: int, stop: int, **own: Any) -> dict[str, Any]:
+    return {"name": "table", "start": start, "stop": stop, **own}
+
+
+@BOTH
+@pytest.mark.parametrize("size", [3, SIZE // 2 + 1], ids=["small", "many chunks"])
+def test_rows_are_stepped_as_tensors_of_their_own(size: int, backend: str) -> None:
+    settings = [{"lr": 0.1}, {"lr": 0.5}, {"lr": 0.1}, {"lr": 0.1, "weight_decay": 0.5, "betas": (0.5, 0.6)}]
+    walker = Walker(
+        "adam",
+        rowed(row(1, 3, lr=0.5), row(5, 7, weight_decay=0.5, beta1=0.5, beta2=0.6), shape=(7, size), lr=0.1),
+        backend=backend,
+    )
+    (table,) = members(walker.groups)
+    pieces = [nn.Parameter(piece.clone()) for piece in table.detach().split([1, 2, 2, 2])]
+    twin = torch.optim.Adam([{"params": [piece], **own} for piece, own in zip(pieces, settings, strict=True)])
+    for _ in range(3):
+        feed([table])
+        assert table.grad is not None
+        for piece, grad in zip(pieces, table.grad.split([1, 2, 2, 2]), strict=True):
+            piece.grad = grad
+        walker.step()
+        twin.step()
+    assert_close([table.detach()], [torch.cat([piece.detach() for piece in pieces])], 1e-12)
+
+
+@BOTH
+def test_rows_at_rate_0_are_not_written(backend: str) -> None:
+    walker = Walker("adam", rowed(row(1, 3, lr=0)), backend=backend)
+    (table,) = members(walker.groups)
+    before = table.detach().clone()
+    walker.step()
+    moved = (table != before).any(1)
+    assert moved.tolist() == [True, False, False, True]
+    assert walker.states[table]["exp_avg"].any(1).tolist() == [True, False, False, True]
+
+
+@BOTH
+def test_rows_alone_have_a_rate(backend: str) -> None:
+    walker = Walker("sgd", rowed(row(1, 3, lr=1.0), lr=0.0), backend=backend)
+    (table,) = members(walker.groups)
+    before = table.detach().clone()
+    walker.step()
+    assert (table != before).any(1).tolist() == [False, True, True, False]
+
+
+def test_rows_that_are_cut_otherwise() -> None:
+    """Each step cuts as it is told then; equal cuts with other rates lay nothing out anew."""
+    walker = Walker("sgd", rowed(row(0, 1, lr=1.0), lr=0.5))
+    (table,) = members(walker.groups)
+    table.data.zero_()
+    table.grad = torch.ones_like(table)
+    walker.step()
+    parts = walker.layout.parts
+    walker.groups[0]["rows"] = [row(0, 1, lr=2.0)]
+    walker.step()
+    assert walker.layout.parts is parts
+    walker.groups[0]["rows"] = [row(1, 4, lr=2.0)]
+    walker.step()
+    assert walker.layout.parts is not parts
+    walker.groups[0]["rows"] = []
+    walker.step()
+    assert table[:, 0].tolist() == [-1 - 2 - 0.5 - 0.5, -0.5 - 0.5 - 2 - 0.5] + [-3.5, -3.5]
+
+
+def test_rows_that_go_to_another_group_are_of_that() -> None:
+    """With the same settings at the same place, only their group tells."""
+    first, second = rowed(row(0, 1, lr=0.5)), rowed()
+    walker = Walker("sgd", first, second)
+    walker.groups[1]["params"][0].grad = torch.ones(4, 3, dtype=torch.float64)
+    walker.step()
+    walker.groups[1]["rows"], walker.groups[0]["rows"] = walker.groups[0]["rows"], []
+    told = walker.step()
+    assert total(told, 2)[1, 0] == pytest.approx(12)
+    (table,) = walker.groups[1]["params"]
+    before = table.detach().clone()
+    walker.step([1.0, 0.0])
+    assert torch.equal(table, before)
+
+
+def test_rows_cannot_decide_what_is_remembered() -> None:
+    walker = Walker("adam", rowed(row(0, 1, amsgrad=True)))
+    for _ in range(2):
+        with pytest.raises(OptimizerError) as caught:
+            walker.step()
+        assert str(caught.value) == (
+            "There is amsgrad=True in rows 0 to 0 of group 0, and amsgrad=False in the rest of the tensor: it "
+            "decides what is remembered, so it is the same for all rows. Set it in the group."
+        )
+    assert not walker.states
+
+
+def test_a_momentum_of_rows_of_a_group_that_has_one() -> None:
+    """Momentum 0 asks for another rule, but what it reads is in the one that the group has."""
+    walker = Walker("sgd", rowed(row(0, 1, momentum=0.0), momentum=0.9, lr=1.0))
+    (table,) = members(walker.groups)
+    table.data.zero_()
+    table.grad = torch.ones_like(table)
+    walker.step()
+    walker.step()
+    assert table[:, 0].tolist() == pytest.approx([-2, -2.9, -2.9, -2.9])
+
+
+@BOTH
+@pytest.mark.parametrize("settings", [{}, {"weight_decay": 0.5}], ids=["plain", "decay"])
+def test_tensors_that_share_memory_are_stepped_in_their_order(settings: Any, backend: str) -> None:
+    """Views of one tensor, also such as are no plain run: torch's result, whatever kind each is of."""
+
+    def model() -> Params:
+        torch.manual_seed(0)
+        memory = torch.randn(2, 3, dtype=torch.float64)
+        views = [torch.ones(1, dtype=torch.float64), memory.view(-1)[2:], memory.t(), memory, memory[1], memory.t()]
+        params = [nn.Parameter(view) for view in views]
+        feed(params)
+        return params
+
+    ours, theirs = model(), model()
+    walker = Walker("sgd", {"params": ours, "lr": 0.1, **settings}, backend=backend)
+    twin = torch.optim.SGD(theirs, lr=0.1, foreach=False, **settings)
+    for _ in range(3):
+        walker.step()
+        twin.step()
+    assert_close([param.detach() for param in ours], theirs, 1e-14)
+
+
+def test_a_mistake_that_was_not_mended_is_told_again() -> None:
+    walker = Walker("sgd", {"params": grown((2,)), "momentum": 0.9, "dampening": 0.5, "nesterov": True})
+    for _ in range(2):
+        with pytest.raises(OptimizerError, match=r"nesterov=True needs.*That is in group 0."):
+            walker.step()
+    walker.groups[0]["dampening"] = 0
+    walker.step()
+
+
+def test_after_a_step_that_raised_the_next_one_is_torchs() -> None:
+    """What was read before it raised is not taken for known."""
+    walker, twin = pair()
+    walk(walker, twin)
+    for groups in (walker.groups, twin.param_groups):
+        groups[0]["weight_decay"] = 0.5
+    held = members(walker.groups)[3].grad
+    members(walker.groups)[3].grad = torch.ones(0, dtype=torch.float64).to_sparse()
+    with pytest.raises(OptimizerError, match="sparse_coo"):
+        walker.step()
+    members(walker.groups)[3].grad = held
+    walk(walker, twin)
+
+
+@BOTH
+def test_factors_scale_the_gradients_of_each_group_and_are_not_written(backend: str) -> None:
+    params = [nn.Parameter(torch.zeros(2, dtype=torch.float64)) for _ in range(2)]
+    for param in params:
+        param.grad = torch.ones(2, dtype=torch.float64)
+    walker = Walker("sgd", *({"params": [param], "lr": 1.0} for param in params), backend=backend)
+    walker.step([0.5, 2.0])
+    assert [param.tolist() for param in params] == [[-0.5, -0.5], [-2.0, -2.0]]
+    assert all(param.grad is not None and param.grad.tolist() == [1, 1] for param in params)
+
+
+@BOTH
+def test_measuring_writes_nothing(backend: str) -> None:
+    walker, _ = pair(backend=backend)
+    members(walker.groups)[0].grad = torch.full((2, 3), 2.0, dtype=torch.float64)
+    before = [param.detach().clone() for param in members(walker.groups)]
+    walker.walked.find(walker.groups, walker.states)
+    sums = total(walker.walked.measure(), 4)
+    assert sums[0].tolist() == [24, 0, 0, 0]
+    assert all(map(torch.equal, members(walker.groups), before))
+
+
+def test_nothing_to_step() -> None:
+    params = grown((2,))
+    params[0].grad = None
+    walker = Walker("adam", {"params": params}, {"params": []})
+    assert walker.step() == []
+
+
+def test_gradients_are_let_go() -> None:
+    (param,) = grown((2, 3))
+    walker = Walker("adam", {"params": [param]})
+    walker.step()
+    assert all(not part.batch.grads for part in walker.layout.parts)
+
+
+def test_who_is_awake() -> None:
+    awake = Awake.of(np.array([True, False, False, True]), [2, 1, 2], [Cut(2, 1, 0, 1)])
+    assert awake.params.tolist() == [True, True, False, False, True]
+    assert awake.fits(awake.settings.copy(), [2, 1, 2], [Cut(2, 1, 0, 1)])
+    assert not awake.fits(awake.settings, [1, 2, 2], awake.cuts)
+    assert not awake.fits(awake.settings, awake.lengths, [Cut(2, 0, 0, 1)])
+    assert not awake.fits(~awake.settings, awake.lengths, awake.cuts)
+
+
+@BOTH
+@pytest.mark.parametrize("place", ["parameter", "gradient"])
+def test_storage_that_was_freed_since_is_refused(place: str, backend: str) -> None:
+    """As sharded training frees it between steps: a kernel would end the process."""
+    params = grown((2,), (3,))
+    walker = Walker("adam", {"params": params}, backend=backend)
+    walker.step()
+    before = params[0].detach().clone()
+    freed: Tensor = params[1] if place == "parameter" else params[1].grad  # type: ignore[assignment] # it has one
+    freed.untyped_storage().resize_(0)
+    with pytest.raises(OptimizerError, match=rf"storage of the {place} has 0 of the 24 bytes"):
+        walker.step()
+    assert torch.equal(params[0], before)
+    params[1].grad = None
+    walker.step()
+    assert not torch.equal(params[0], before)

@@ -116,7 +116,8 @@ def test_rows_that_differ_in_nothing_ask_nothing_of_the_optimizer() -> None:
 def test_rows_that_thaw_alone_bring_only_their_own_tensor_into_a_group() -> None:
     plan = planned(pg.rule("**", trainable=False), pg.rule("embed.weight[15:]", trainable=True))
     assert [group.names for group in plan.groups] == [("embed.weight",)]
-    assert plan.groups[0].settings()["rows"][0]["trainable"] is True
+    assert plan.groups[0].settings()["lr"] == 0.0
+    assert plan.groups[0].settings()["rows"] == [{"name": "embed.weight", "start": 15, "stop": 20, "lr": 1.0}]
 
 
 def test_param_groups_are_plain_dicts_of_real_numbers() -> None:
@@ -142,6 +143,20 @@ def test_param_groups_are_plain_dicts_of_real_numbers() -> None:
     assert rates["stem.bias"] == (0.1, 0.0)
     assert len(rates) == len(list(model.parameters()))
     torch.optim.AdamW(groups)
+
+
+def test_each_of_several_optimizers_is_named_in_its_groups() -> None:
+    class Mine(torch.optim.SGD):
+        pass
+
+    model = Reader()
+    rules = [pg.rule("head", optimizer="lion"), pg.rule("stem", optimizer=Mine)]
+    plan = pg.plan(model, pg.Recipe(optimizer=torch.optim.AdamW, lr=0.1, rules=rules))
+    assert {group["name"]: group["optimizer"] for group in plan.param_groups()} == {
+        "default": "adamw", "stem": Mine, "head": "lion"
+    }  # fmt: skip
+    only = pg.plan(model, pg.Recipe(optimizer="lion", lr=0.1))
+    assert "optimizer" not in only.param_groups()[0]
 
 
 def test_names_do_not_depend_on_what_hashes_the_process_draws() -> None:

@@ -121,6 +121,52 @@ def test_rows_are_refused() -> None:
         pg.Scheduler(torch.optim.SGD(plan.param_groups()), plan)
 
 
+def test_our_optimizer_is_adopted_with_rows() -> None:
+    model = nn.Sequential(nn.Embedding(10, 4), nn.Linear(4, 2))
+    plan = pg.plan(model, pg.Recipe(optimizer="sgd", lr=0.1, rules=[pg.rule("0.weight[8:]", lr_scale=10)]))
+    optimizer = pg.Optimizer(plan.param_groups(), "sgd")
+    pg.Scheduler(optimizer, plan)
+    assert optimizer.param_groups[0]["rows"] == [{"name": "0.weight", "start": 8, "stop": 10, "lr": 1.0}]
+
+
+def test_rows_that_the_plan_does_not_know_are_refused() -> None:
+    model = nn.Sequential(nn.Embedding(10, 4), nn.Linear(4, 2))
+    plan = pg.plan(model, pg.Recipe(optimizer="sgd", lr=0.1))
+    groups = plan.param_groups()
+    groups[0]["rows"] = [{"name": "0.weight", "start": 0, "stop": 2, "lr": 1.0}]
+    with pytest.raises(PlanError, match=r'group "default" of the optimizer has rows of its own'):
+        pg.Scheduler(pg.Optimizer(groups, "sgd"), plan)
+
+
+def test_several_optimizers_are_refused_in_one_of_torch(model: Net) -> None:
+    plan = pg.plan(model, pg.Recipe(optimizer="adamw", lr=0.1, rules=[pg.rule("head", optimizer="sgd")]))
+    with pytest.raises(
+        PlanError, match=r"several optimizers, AdamW, SGD, and SGD steps all.*pg.build\(plan\)"
+    ):
+        pg.Scheduler(torch.optim.SGD(plan.param_groups()), plan)
+
+
+def test_another_optimizer_of_a_group_is_refused(model: Net) -> None:
+    plan = pg.plan(model, pg.Recipe(optimizer="adamw", lr=0.1, rules=[pg.rule("head", optimizer="sgd")]))
+    groups = plan.param_groups()
+    groups[1]["optimizer"] = "adam"
+    with pytest.raises(PlanError, match=r'"head" is planned for SGD, and the optimizer steps it by \'adam\''):
+        pg.Scheduler(pg.Optimizer(groups), plan)
+
+
+def test_clipping_is_refused_with_an_optimizer_of_torch(model: Net) -> None:
+    plan = pg.plan(model, pg.Recipe(optimizer="sgd", lr=0.1, rules=[pg.rule("head", clip_norm=0.1)]))
+    with pytest.raises(PlanError, match=r'"clip_norm" of the group "head".*SGD does not clip. Let pg.build'):
+        pg.Scheduler(torch.optim.SGD(plan.param_groups()), plan)
+
+
+def test_clipping_that_is_unsaid_is_in_no_group(model: Net) -> None:
+    plan, groups = groups_of(model)
+    optimizer = torch.optim.SGD(groups)
+    train(model, optimizer, pg.Scheduler(optimizer, plan), range(1))
+    assert not any("clip" in key for group in optimizer.param_groups for key in group)
+
+
 def test_a_refused_scheduler_freezes_nothing(model: Net) -> None:
     plan = pg.plan(model, pg.Recipe(optimizer="sgd", lr=0.1, rules=[pg.rule("stem", trainable=False)]))
     with pytest.raises(PlanError, match="has no name"):

@@ -4,13 +4,14 @@ import copy
 import gc
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 import paramgroups as pg
-from paramgroups.errors import PlanError
+from paramgroups.errors import OptimizerError, ParamGroupsError, PlanError
 from paramgroups.schedules import linear
 from tests.run.models import Net, net, same, train, update, values
 
@@ -20,16 +21,46 @@ FREEZES = pg.Recipe(optimizer="sgd", lr=0.1, rules=[pg.rule("stem", trainable=Fa
 
 def test_the_optimizer_is_the_one_that_the_recipe_names(model: Net) -> None:
     optimizer, scheduler = pg.build(pg.plan(model, RECIPE))
-    assert type(optimizer) is torch.optim.SGD
+    assert type(optimizer) is pg.Optimizer
+    assert isinstance(optimizer, torch.optim.Optimizer)
     assert isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler)
     assert {group["name"]: group["lr"] for group in optimizer.param_groups} == {"default": 0.1, "head": 1.0}
     assert all(group["momentum"] == 0.9 for group in optimizer.param_groups)
 
 
-def test_what_a_class_reads_only_where_it_is_made_reaches_it(model: Net) -> None:
+def test_what_the_state_begins_with_reaches_it(model: Net) -> None:
     recipe = pg.Recipe(optimizer="adagrad", lr=0.1, initial_accumulator_value=0.5)
     optimizer, _ = pg.build(pg.plan(model, recipe))
-    assert torch.equal(optimizer.state[model.head.bias]["sum"], torch.full((3,), 0.5))
+    update(model, optimizer, 0)
+    assert model.head.bias.grad is not None
+    assert torch.allclose(optimizer.state[model.head.bias]["sum"], 0.5 + model.head.bias.grad**2)
+
+
+def test_a_group_that_is_added_has_the_settings_of_the_recipe(model: Net) -> None:
+    optimizer, _ = pg.build(pg.plan(model, pg.Recipe(optimizer="sgd", lr=0.1, momentum=0.9, clip_norm=2.0)))
+    optimizer.add_param_group({"params": [("extra", nn.Parameter(torch.ones(2)))]})
+    added = optimizer.param_groups[-1]
+    assert (added["lr"], added["momentum"], added["clip_norm"]) == (0.1, 0.9, 2.0)
+
+
+def test_options_reach_the_optimizer(model: Net) -> None:
+    optimizer, scheduler = pg.build(pg.plan(model, RECIPE), backend="torch", statistics=False)
+    train(model, optimizer, scheduler, range(1))
+    with pytest.raises(OptimizerError, match="statistics=False"):
+        optimizer.statistics()
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"bakend": "cpu"}, r'no option "bakend". Nearest: "backend"'),
+        ({"lr": 0.1}, r'no option "lr".*stands in the recipe'),
+    ],
+    ids=["mistyped", "a setting"],
+)
+def test_an_unknown_option_is_an_error(model: Net, said: Any, message: str) -> None:
+    with pytest.raises(PlanError, match=message):
+        pg.build(pg.plan(model, RECIPE), **said)
 
 
 def test_fused_reaches_the_class_and_stays(model: Net) -> None:
@@ -59,17 +90,32 @@ def test_what_is_no_plan_is_an_error() -> None:
         pg.build(net())  # type: ignore[arg-type]  # the mistake
 
 
-def test_rows_are_an_error_with_an_optimizer_of_torch() -> None:
+def test_rows_are_an_error_where_a_class_of_torch_steps_their_group() -> None:
     model = nn.Sequential(nn.Embedding(10, 4), nn.Linear(4, 2))
-    plan = pg.plan(model, pg.Recipe(optimizer="sgd", lr=0.1, rules=[pg.rule("0.weight[8:]", lr_scale=10)]))
-    with pytest.raises(PlanError, match=r'Rows 8 to 9 of "0.weight".*SGD steps whole tensors'):
+    rules = [pg.rule("0.weight[8:]", lr_scale=10)]
+    plan = pg.plan(model, pg.Recipe(optimizer="adamax", lr=0.1, rules=rules))
+    with pytest.raises(PlanError, match=r'Rows 8 to 9 of "0.weight".*Adamax steps whole.*optimizer="adamw"'):
         pg.build(plan)
 
 
-def test_several_optimizers_are_an_error(model: Net) -> None:
-    recipe = pg.Recipe(optimizer="adamw", lr=0.1, rules=[pg.rule("head", optimizer="sgd")])
-    with pytest.raises(PlanError, match=r"names several optimizers, AdamW, SGD, and one torch optimizer"):
-        pg.build(pg.plan(model, recipe))
+def test_several_optimizers_are_one(model: Net) -> None:
+    recipe = pg.Recipe(optimizer="adamw", lr=0.1, rules=[pg.rule("head", optimizer="sgd", momentum=0.5)])
+    plan = pg.plan(model, recipe, steps=4)
+    optimizer, scheduler = pg.build(plan)
+    train(model, optimizer, scheduler, range(2))
+    body, head = optimizer.param_groups
+    assert (body["optimizer"], head["optimizer"]) == ("adamw", "sgd")
+    assert "betas" not in head
+    assert "momentum" not in body
+    assert "momentum_buffer" in optimizer.state[model.head.weight]
+    assert "exp_avg" in optimizer.state[body["params"][0]]
+
+
+def test_the_only_optimizer_of_a_plan_need_not_be_the_recipes(model: Net) -> None:
+    plan = pg.plan(model, pg.Recipe(optimizer="adamw", lr=0.1, rules=[pg.rule("**", optimizer="sgd")]))
+    optimizer, _ = pg.build(plan)
+    assert "momentum" in optimizer.defaults
+    assert all("optimizer" not in group for group in plan.param_groups())
 
 
 def test_classes_of_one_name_are_several_optimizers(model: Net) -> None:
@@ -77,18 +123,22 @@ def test_classes_of_one_name_are_several_optimizers(model: Net) -> None:
         pass
 
     recipe = pg.Recipe(optimizer="sgd", lr=0.1, rules=[pg.rule("head", optimizer=SGD)])
-    with pytest.raises(PlanError, match=r"names several optimizers, SGD, SGD"):
-        pg.build(pg.plan(model, recipe))
+    plan = pg.plan(model, recipe)
+    assert [group["optimizer"] for group in plan.param_groups()] == ["sgd", SGD]
+    optimizer, scheduler = pg.build(plan)
+    before = values(model)
+    train(model, optimizer, scheduler, range(1))
+    assert not same(before, values(model), "head.")
 
 
 def test_what_the_class_refuses_is_our_error(model: Net) -> None:
-    with pytest.raises(PlanError, match=r"LBFGS does not take the plan's groups: .*per-parameter options"):
+    with pytest.raises(ParamGroupsError, match=r"LBFGS .*per-parameter options"):
         pg.build(pg.plan(model, pg.Recipe(optimizer="lbfgs", lr=0.1, rules=RECIPE.rules)))
 
 
 @pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch has no Muon before 2.9")
 def test_muon_refuses_vectors(model: Net) -> None:
-    with pytest.raises(PlanError, match=r"Muon does not take the plan's groups: .*2D"):
+    with pytest.raises(ParamGroupsError, match=r"Muon .*2D"):
         pg.build(pg.plan(model, pg.Recipe(optimizer="muon", lr=0.1)))
 
 
@@ -164,7 +214,7 @@ class TestLateBinding:
         recipe = pg.Recipe(optimizer="adamw", lr=0.1, rules=[pg.rule("head", optimizer="sgd")])
         plan = pg.plan(model, recipe)
         del model.head
-        assert type(pg.build(plan)[0]) is torch.optim.AdamW
+        assert [group["optimizer"] for group in pg.build(plan)[0].param_groups] == ["adamw"]
 
     def test_a_part_that_holds_only_the_alias_of_a_tied_tensor_is_frozen(self) -> None:
         model = nn.ModuleDict({"embed": nn.Embedding(5, 4), "body": nn.Linear(4, 4), "out": nn.Linear(4, 5)})

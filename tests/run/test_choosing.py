@@ -5,7 +5,8 @@ from torch import nn
 
 import paramgroups as pg
 from paramgroups.errors import NoMatchError, PlanError, SelectorError
-from paramgroups.run.choosing import chosen_groups
+from paramgroups.planning.cutting import Rows
+from paramgroups.run.choosing import Chosen, chosen_groups
 from tests.run.models import Net
 
 RULES = [
@@ -19,7 +20,9 @@ RULES = [
 def chosen(model: nn.Module, selector: str | pg.select.Selector, *more: pg.Rule) -> tuple[str, ...]:
     recipe = pg.Recipe(optimizer="adamw", lr=0.1, rules=[*RULES, *more])
     plan = pg.plan(model, recipe)
-    return chosen_groups(selector, plan, plan.groups)
+    found = chosen_groups(selector, plan, plan.groups)
+    assert not found.rows
+    return found.groups
 
 
 def test_a_selector_of_whole_groups(model: Net) -> None:
@@ -75,6 +78,18 @@ def test_what_is_no_selector_and_no_name(model: Net) -> None:
         chosen(model, "head[")
     with pytest.raises(SelectorError):
         chosen(model, None)  # type: ignore[arg-type]  # the mistake
+
+
+def test_rows_are_chosen_where_the_optimizer_steps_them(model: Net) -> None:
+    plan = pg.plan(model, pg.Recipe(optimizer="adamw", lr=0.1, rules=[pg.rule("head.bias", lr=0.2)]))
+    found = chosen_groups("head.weight[0:1] | head.bias", plan, plan.groups, rows=True)
+    assert found == Chosen(("head.bias",), (Rows("head.weight", 0, 1),))
+
+
+def test_rows_of_what_another_class_steps_are_refused(model: Net) -> None:
+    plan = pg.plan(model, pg.Recipe(optimizer="adamax", lr=0.1))
+    with pytest.raises(SelectorError, match="selects rows, and Adamax steps whole tensors"):
+        chosen_groups("head.weight[0:1]", plan, plan.groups, rows=True)
 
 
 def test_rows_are_refused(model: Net) -> None:

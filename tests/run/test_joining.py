@@ -173,7 +173,9 @@ def test_a_name_that_is_taken(model: Net) -> None:
     ids=str,
 )
 def test_a_value_that_has_no_meaning(model: Net, said: dict[str, Any], why: str) -> None:
-    optimizer, scheduler = built(model)
+    plan = built(model)[1].plan
+    optimizer = torch.optim.SGD(plan.param_groups())
+    scheduler = pg.Scheduler(optimizer, plan)
     optimizer.add_param_group({"params": named()} | said)
     with pytest.raises((PlanError, CheckpointError), match=why):
         scheduler.step()

@@ -276,6 +276,6 @@ def check_memory(param: Tensor, grad: Tensor) -> None:
         if tensor.numel() and there < needed:
             raise OptimizerError(
                 f"A parameter of shape {tuple(param.shape)}: the storage of the {what} has {there:,} of the "
-                f"{needed:,} bytes that it needs. It was freed since, or resized. Restore it, or set its grad "
-                "to None."
+                f"{needed:,} bytes that it needs. It was freed since, or resized. Restore it, or set its "
+                "grad to None."
             )

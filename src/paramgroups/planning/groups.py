@@ -12,9 +12,6 @@ from paramgroups.planning.naming import Member, names_of
 from paramgroups.planning.profile import Profile
 from paramgroups.planning.resolution import Resolution
 
-QUIET = (*SWITCHES, *CLIPPING)
-"""What is not written where it is unsaid: whoever makes the optimizer says it, or torch does not read it."""
-
 Setting = dict[str, Any]
 Courses = Mapping[str, Course]
 
@@ -134,7 +131,8 @@ def _written(profile: Profile, *, masks: bool) -> dict[str, Course]:
     found = {
         name: course
         for name, course in profile.courses.items()
-        if name not in QUIET or not (course.constant and course.base == defaults[name])
+        if not (name in CLIPPING and course.unsaid)
+        and not (name in SWITCHES and course.constant and course.base == defaults[name])
     }
     return found | {"lr": masked(found["lr"], profile.trainable)} if masks else found
 

@@ -17,6 +17,8 @@ from paramgroups.run.lanes import Cell, Held, Lane, Part, Single, Slots, moves
 
 Courses = Mapping[str, Course]
 NOWHERE = (math.inf, -math.inf)
+ANEW = ...
+"""Stands where a value is to be written, also a switch: no switch equals it, and in copies it is the same."""
 
 
 class Overwritten(NamedTuple):
@@ -73,7 +75,7 @@ class Writer:
         """Write the values of other courses into the group at a place."""
         for name, course in courses.items():
             if name in self._left and course is not self._courses[place].get(name):
-                self._left[name][place] = None  # written anew, even where it is a switch
+                self._left[name][place] = ANEW
         self._courses[place] = courses
         self.renew()
 

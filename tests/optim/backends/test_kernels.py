@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numba
 import pytest
@@ -13,11 +14,13 @@ import torch
 from numba.core.dispatcher import Dispatcher
 
 from paramgroups.optim.algorithms import ALGORITHMS, Algorithm
-from paramgroups.optim.backends.kernels import Kernel, kernel, measuring
+from paramgroups.optim.backends.kernels import kernel, measuring
 from tests.optim.backends.steppers import CASES, Stepper
 
 KINDS = ("float32",) * 2
 FORMS = ("plain", "sums", "rehearsal")
+LINE, GRID = numba.int64[::1], numba.int64[:, ::1]
+FLOAT_LINE, FLOAT_GRID = numba.float64[::1], numba.float64[:, ::1]
 
 
 def rule_of(case: str) -> Algorithm:
@@ -37,7 +40,7 @@ def test_kernels_on_disk_are_told_apart() -> None:
     rule = rule_of("sgd")
     other = replace(rule, update=lambda p, g, side, pull, lr: (p + lr * (side * g + pull * p),))
     names = {
-        kernel(one, kinds, computing, form).serial.__qualname__
+        kernel(one, kinds, computing, form).__qualname__
         for one in (rule, other)
         for kinds, computing in ((KINDS, "float32"), (("float64",) * 2, "float64"))
         for form in FORMS
@@ -45,11 +48,16 @@ def test_kernels_on_disk_are_told_apart() -> None:
     assert len(names) == 12
 
 
-def compiled_names(made: Kernel) -> set[str]:
-    """Of all functions that a kernel is made of."""
-    words = made.serial.py_func.__globals__.values()
+def walk_of(made: Any) -> Dispatcher:
+    """What a kernel calls."""
+    return made.__wrapped__.__globals__["walk"]
+
+
+def compiled_names(made: Any) -> set[str]:
+    """Of all functions that a kernel is made of alone."""
+    words = walk_of(made).py_func.__globals__.values()
     inner = {word.py_func.__qualname__ for word in words if isinstance(word, Dispatcher)}
-    return inner | {made.serial.__qualname__, made.parallel.__qualname__}
+    return inner | {walk_of(made).py_func.__qualname__, made.__qualname__}
 
 
 def test_no_two_kernels_have_code_under_one_name() -> None:
@@ -103,9 +111,9 @@ def test_the_inner_loop_is_vectorised(case: str, form: str) -> None:
     ours.batch.statistics = form == "sums"
     ours.rehearse([torch.ones(40)]) if form == "rehearsal" else ours.step([torch.ones(40)])
     kinds = ("float32",) * (2 + len(ours.rule.states))
-    made = kernel(ours.rule, kinds, "float32", form).serial
-    fresh = numba.njit(nogil=True, error_model="numpy")(made.py_func)  # what is read from disk has no text
-    fresh.compile(made.signatures[0])
+    walk = walk_of(kernel(ours.rule, kinds, "float32", form)).py_func
+    fresh = numba.njit(nogil=True, error_model="numpy")(walk)  # what is read from disk has no text
+    fresh.compile((LINE, GRID, LINE, LINE, GRID, FLOAT_GRID, FLOAT_LINE, FLOAT_LINE, FLOAT_GRID))
     [code] = fresh.inspect_asm().values()
     assert re.search(r"vsqrtps\s+%[yz]mm", code)
     assert re.search(r"vdivps\s+(%[yz]mm|.*%[yz]mm)", code)

@@ -2,16 +2,17 @@
 
 import multiprocessing
 import threading
+import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 import torch
 
-from paramgroups.optim.backends.launching import LAUNCHER, Launcher
+from paramgroups.optim.backends import launching
+from paramgroups.optim.backends.launching import Launcher
 from tests.optim.backends.steppers import Stepper
 
 COUNTS = (100_003, 5, 40_000, 70_000)
@@ -86,46 +87,58 @@ def test_a_fork_after_use_steps_alone() -> None:
 class Recorder:
     """Which form was run, in place of a kernel."""
 
+    address = 0
+
     def __init__(self) -> None:
-        self.forms: list[str] = []
+        self.calls: list[tuple[int, int]] = []
 
-    def serial(self, *_: Any) -> None:
-        self.forms.append("serial")
-
-    def parallel(self, threads: int, *_: Any) -> None:
-        assert numba.get_num_threads() == threads
-        self.forms.append(f"parallel on {threads}")
+    def ctypes(self, begin: int, end: int, _: int) -> None:
+        self.calls.append((begin, end))
 
 
-def form(launcher: Launcher, counts: list[int]) -> str:
+def threads_of(launcher: Launcher, counts: list[int], monkeypatch: pytest.MonkeyPatch) -> int:
+    """On how many threads so many numbers are walked."""
     recorder: Any = Recorder()
-    chunks = np.array([[0, 0, count] for count in counts])
-    launcher.run(recorder, chunks)
-    return str(recorder.forms[0])
+    found: list[int] = []
+    run = lambda kernel, threads, context: found.append(threads)  # noqa: ARG005, E731  # in torch's place
+    monkeypatch.setattr(launching, "together", lambda: run)
+    launcher.run(recorder, np.array([[0, 0, count] for count in counts]))
+    return found[0] if found else len(recorder.calls)
 
 
-@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one processor")
 @pytest.mark.usefixtures("two_threads")
-def test_the_form_is_chosen() -> None:
-    launcher, before = Launcher(), numba.get_num_threads()
-    assert form(launcher, [60_000, 60_000]) == "parallel on 2"
-    assert numba.get_num_threads() == before
-    assert form(launcher, [30_000, 30_000]) == "serial"
-    assert form(launcher, [90_000]) == "serial"
-    with launcher._busy:
-        assert form(launcher, [60_000, 60_000]) == "serial"
+def test_so_many_threads_as_there_is_work_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    launcher = Launcher()
+    assert threads_of(launcher, [60_000, 60_000], monkeypatch) == 2
+    assert threads_of(launcher, [30_000, 30_000], monkeypatch) == 1
+    assert threads_of(launcher, [90_000], monkeypatch) == 1
+    launcher._note_fork()
+    assert threads_of(launcher, [60_000, 60_000], monkeypatch) == 1
     torch.set_num_threads(1)
-    assert form(launcher, [60_000, 60_000]) == "serial"
+    assert threads_of(Launcher(), [60_000, 60_000], monkeypatch) == 1
 
 
-@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one processor")
 @pytest.mark.usefixtures("two_threads")
-def test_a_kernel_that_raises_leaves_the_launcher_free() -> None:
+def test_threads_of_our_own_where_torch_lends_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = stepped()
+    monkeypatch.setattr(launching, "address_of", lambda _: None)
+    launching.together.cache_clear()
+    try:
+        assert launching.together() is launching.on_threads_of_our_own
+        assert stepped() == wanted
+    finally:
+        launching.together.cache_clear()
+
+
+def test_a_helper_that_raises_is_heard() -> None:
     class Raising(Recorder):
-        def parallel(self, threads: int, *_: Any) -> None:
-            raise RuntimeError(str(threads))
+        def ctypes(self, begin: int, end: int, _: int) -> None:
+            super().ctypes(begin, end, _)
+            time.sleep(0.01)
+            if threading.current_thread() is not threading.main_thread():
+                raise RuntimeError("from a helper")
 
     raising: Any = Raising()
-    with pytest.raises(RuntimeError, match="2"):
-        LAUNCHER.run(raising, np.array([[0, 0, 60_000]] * 2))
-    assert form(LAUNCHER, [60_000, 60_000]) == "parallel on 2"
+    with pytest.raises(RuntimeError, match="from a helper"):
+        launching.on_threads_of_our_own(raising, 2, 0)
+    assert raising.calls == [(0, 1), (0, 1)]

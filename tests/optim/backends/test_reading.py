@@ -91,6 +91,7 @@ def test_codes_are_equal_where_the_things_are() -> None:
         assert len(set(found[:, DEVICE])) == len(set(found[:, INDEX])) == 1
 
 
+@pytest.mark.filterwarnings("ignore:Sparse CSR")  # torch says that they are in beta
 @pytest.mark.parametrize(
     "odd",
     [

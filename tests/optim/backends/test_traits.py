@@ -9,13 +9,13 @@ def test_columns_are_a_count_from_0_and_the_address_is_first() -> None:
     assert [getattr(traits, name) for name in names] == list(range(traits.COLUMNS))
 
 
-def test_there_is_a_question_for_each_column_but_the_last() -> None:
-    """That one is asked for in a word of its own."""
+def test_there_is_a_question_for_each_column_and_one_for_the_dimensions() -> None:
     asked = dict(enumerate(reading.QUESTIONS))
-    assert asked[traits.ADDRESS] == "data_ptr"
-    assert asked[traits.SHAPE] == "sizes"
-    assert asked[traits.INDEX] == "device_index"
-    assert len(reading.QUESTIONS) == traits.PLAIN
+    assert asked[traits.ADDRESS] == "get_data_ptr"
+    assert asked[traits.SHAPE] == "get_sizes"
+    assert asked[traits.INDEX] == "get_device_index"
+    assert asked[traits.PLAIN] == "is_contiguous"
+    assert len(reading.QUESTIONS) == traits.COLUMNS + 1
 
 
 def test_shapes_are_hashed_with_a_prime() -> None:

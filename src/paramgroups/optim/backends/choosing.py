@@ -56,8 +56,8 @@ def check_backend(name: str | None) -> None:
     if not is_installed(source):
         least = ".".join(map(str, source.least))
         raise OptimizerError(
-            f'backend="{name}" needs {source.package} {least} or later, which is not installed. Run pip install '
-            f'"paramgroups[{source.extra}]", or leave backend= out to step with what there is.'
+            f'backend="{name}" needs {source.package} {least} or later, which is not installed. Run pip '
+            f'install "paramgroups[{source.extra}]", or leave backend= out to step with what there is.'
         )
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from paramgroups.optim.backends.batch import STATISTICS, Batch, Floats, Ints, computing_dtype
-from paramgroups.optim.backends.kernels import GRADIENT, Kernel, kernel, measuring
+from paramgroups.optim.backends.kernels import GRADIENT, kernel, measuring
 from paramgroups.optim.backends.launching import LAUNCHER
 
 KINDS = {dtype: str(dtype).removeprefix("torch.") for dtype in (
@@ -57,7 +57,7 @@ def _work(batch: Batch, form: str) -> tuple[Any, ...]:
     return found, batch.starts, batch.tensor_of, addresses(batch), *floats
 
 
-def _run(batch: Batch, found: Kernel, *tables: Ints | Floats) -> None:
+def _run(batch: Batch, found: Any, *tables: Ints | Floats) -> None:
     if len(batch.chunks):
         LAUNCHER.run(found, *_contiguous(batch.chunks, *tables))
 
@@ -67,7 +67,7 @@ def _contiguous(*tables: Any) -> list[Any]:
     return [np.ascontiguousarray(table) for table in tables]
 
 
-def _summed(batch: Batch, found: Kernel, *tables: Ints | Floats) -> Floats:
+def _summed(batch: Batch, found: Any, *tables: Ints | Floats) -> Floats:
     """Add up each segment's chunks in their order, whichever thread walked them."""
     chunks, many = batch.chunks, len(batch.counts)
     sums = np.zeros((len(chunks), STATISTICS))

@@ -3,7 +3,6 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,11 @@ import numpy as np
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from paramgroups.optim.algorithms import Algorithm
-from paramgroups.optim.backends import cells, intrinsics
+from paramgroups.optim.backends import cells, intrinsics, tables
 from paramgroups.optim.backends.batch import Floats, Ints
 from paramgroups.optim.backends.binding import bind
 from paramgroups.optim.backends.intrinsics import claim, loading, narrowing, storing
+from paramgroups.optim.backends.tables import TABLE
 
 GRADIENT = 1
 """The place of the gradient among a rule's arrays: it is only read."""
@@ -39,18 +39,14 @@ prepare: Any = None
 update: Any = None
 pass_over: Any = None
 walk: Any = None
+line: Any = None
+grid: Any = None
+float_line: Any = None
+float_grid: Any = None
 read: Any = None
 checked: Any = None
 ZERO: Any = None
 ARRAYS = HYPERS = 0
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """Both forms of one pass; the parallel one takes the number of threads before all else."""
-
-    serial: Any
-    parallel: Any
 
 
 def _pass_plain(bases: Any, first: int, last: int, scale: Any, constants: Any, _: Floats, __: int) -> None:
@@ -141,14 +137,25 @@ def _walk_gradients(
         pass_over(addresses[0, tensor_of[segment]], first, first + chunks[chunk, 2], sums, chunk)
 
 
-def _walk_together(threads: int, *tables: Ints | Floats) -> None:
-    for _ in numba.prange(threads):
-        walk(*tables)
+def _enter(_: int, __: int, tables: Any) -> None:
+    at = numba.carray(tables, (9, TABLE), np.int64)
+    walk(
+        line(at[0]), grid(at[1]), line(at[2]), line(at[3]), grid(at[4]),
+        float_grid(at[5]), float_line(at[6]), float_line(at[7]), float_grid(at[8]),
+    )  # fmt: skip
+
+
+def _enter_gradients(_: int, __: int, tables: Any) -> None:
+    at = numba.carray(tables, (6, TABLE), np.int64)
+    walk(line(at[0]), grid(at[1]), line(at[2]), line(at[3]), grid(at[4]), float_grid(at[5]))
 
 
 @cache
-def kernel(rule: Algorithm, kinds: tuple[str, ...], computing: str, form: str) -> Kernel:
-    """Make the kernel of a rule; it is compiled when it first runs, or read from Numba's cache on disk.
+def kernel(rule: Algorithm, kinds: tuple[str, ...], computing: str, form: str) -> Any:
+    """Make the kernel of a rule: compiled now, or read from Numba's cache on disk.
+
+    It is a C function of two numbers, which it does not look at, and the address of its tables; several
+    threads may be in it at once, and share the work.
 
     Args:
         rule: The update rule.
@@ -171,11 +178,11 @@ def kernel(rule: Algorithm, kinds: tuple[str, ...], computing: str, form: str) -
     }
     template, fastmath = (_pass_plain, False) if form == "plain" else (_pass_with_sums, SUMMED)
     words["pass_over"] = _compiled(bind(template, words, f"pass_{name}"), fastmath=fastmath)
-    return _both(_walk, words, name)
+    return _entered(_enter, _walk, words, name)
 
 
 @cache
-def measuring(kind: str) -> Kernel:
+def measuring(kind: str) -> Any:
     """Make the kernel that sums the squares of gradients and counts those that are not finite.
 
     Args:
@@ -185,7 +192,7 @@ def measuring(kind: str) -> Kernel:
     name = f"gradients_{kind}_{_digest()}"
     words = _adding(kind, computing, name)
     words["pass_over"] = _compiled(bind(_pass_of_gradients, words, f"pass_{name}"), fastmath=SUMMED)
-    return _both(_walk_gradients, words, name)
+    return _entered(_enter_gradients, _walk_gradients, words, name)
 
 
 def _adding(kind: str, computing: str, name: str) -> dict[str, Any]:
@@ -195,23 +202,21 @@ def _adding(kind: str, computing: str, name: str) -> dict[str, Any]:
     return words | {"checked": _compiled(bind(_checked, words, f"checked_{name}"), fastmath=SUMMED)}
 
 
-def _both(template: Callable[..., None], words: Mapping[str, Any], name: str) -> Kernel:
-    serial = _kept(bind(template, words, f"walk_{name}"))
-    together = bind(_walk_together, {"numba": numba, "walk": serial}, f"walk_together_{name}")
-    return Kernel(serial, _kept(together, parallel=True))
+def _entered(
+    entry: Callable[..., None], walk: Callable[..., None], words: Mapping[str, Any], name: str
+) -> Any:
+    own = {"walk": _compiled(bind(walk, words, f"walk_{name}")), "numba": numba, "np": np, "TABLE": TABLE}
+    bound = bind(entry, own | tables.READERS, f"enter_{name}")
+    signature = numba.types.void(numba.types.int64, numba.types.int64, numba.types.voidptr)
+    try:
+        return numba.cfunc(signature, cache=True)(bound)
+    except RuntimeError:  # there is no folder to keep it in
+        return numba.cfunc(signature)(bound)
 
 
 def _compiled(function: Callable[..., Any], **options: Any) -> Any:
     """Under a name that no other has: what is read from disk is linked by name, one code for two kernels."""
     return numba.njit(error_model="numpy", nogil=True, **options)(function)
-
-
-def _kept(function: Callable[..., Any], **options: Any) -> Any:
-    """Compiled, and kept on disk where there is a folder to write to."""
-    try:
-        return _compiled(function, cache=True, **options)
-    except RuntimeError:
-        return _compiled(function, **options)
 
 
 def _digest(*functions: Callable[..., Any]) -> str:
@@ -223,4 +228,4 @@ def _digest(*functions: Callable[..., Any]) -> str:
 
 @cache
 def _below() -> bytes:
-    return b"".join(Path(str(module.__file__)).read_bytes() for module in (cells, intrinsics))
+    return b"".join(Path(str(module.__file__)).read_bytes() for module in (cells, intrinsics, tables))

@@ -5,11 +5,9 @@ Numba is there, torch's stable C interface (`aoti_torch_get_…`, whose form is 
 instead: ten nanoseconds.
 """
 
-import ctypes
 from collections.abc import Callable, Sequence
 from functools import cache
 from operator import attrgetter
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,9 +15,13 @@ from torch import Tensor
 
 from paramgroups.optim.backends.batch import Ints
 from paramgroups.optim.backends.choosing import BACKENDS, is_installed
+from paramgroups.optim.backends.interface import address_of
 from paramgroups.optim.backends.traits import COLUMNS, HASHED
 
-QUESTIONS = ("data_ptr", "numel", "sizes", "dtype", "device_type", "device_index")
+QUESTIONS = (
+    "get_data_ptr", "get_numel", "get_sizes", "get_dtype", "get_device_type", "get_device_index",
+    "is_contiguous", "get_dim",
+)  # fmt: skip
 BITS = 64
 
 _codes: dict[object, int] = {}
@@ -97,13 +99,5 @@ _HANDLE = attrgetter("_cdata")
 
 def _interface() -> Ints | None:
     """The addresses of the functions that are asked, in the order of the columns."""
-    words = (*(f"get_{word}" for word in QUESTIONS), "is_contiguous", "get_dim")
-    names = [f"aoti_torch_{word}" for word in words]
-    for path in sorted((Path(torch.__file__).parent / "lib").glob("*torch_cpu*")):
-        try:
-            library = ctypes.CDLL(str(path))
-            found = [ctypes.cast(getattr(library, name), ctypes.c_void_p).value for name in names]
-        except (OSError, AttributeError):
-            continue
-        return np.array(found, np.int64)
-    return None
+    found = [address_of(f"aoti_torch_{question}") for question in QUESTIONS]
+    return None if None in found else np.array(found, np.int64)
