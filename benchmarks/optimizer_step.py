@@ -45,7 +45,7 @@ class Effort(NamedTuple):
 
 
 FULL = {
-    "1,000 x 1,000": Effort(21, 5),
+    "1,000 x 1,000": Effort(21, 20),
     "MiniLM-L6": Effort(21, 1),
     "BERT-base": Effort(11, 1),
     "ViT-L": Effort(7, 1),

@@ -209,7 +209,11 @@ def test_an_optimizer_of_the_users_own_may_be_named_by_its_class() -> None:
     model = small()
     plan = planned(pg.rule("2", lr_scale=10), model=model, optimizer=Signed, schedule=cosine())
     optimizer, scheduler = pg.build(plan)
-    assert isinstance(optimizer, Signed)
+    bias = model.get_parameter("2.bias")
+    before = bias.detach().clone()
+    bias.grad = torch.full_like(before, 0.5)
+    optimizer.step()
+    assert torch.equal(bias, before - 1.0)  # by the sign, at its rate
     assert sorted(scheduler.get_last_lr()) == [0.1, 1.0]
 
 

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from paramgroups.optim.algorithms import ALGORITHMS
-from paramgroups.optim.backends.batch import Floats
 from paramgroups.optim.backends.choosing import backend_of
 from paramgroups.optim.memory import UNCOUNTED
 from paramgroups.optim.parts import Part
@@ -21,7 +20,9 @@ Params = list[nn.Parameter]
 Group = dict[str, Any]
 
 
-def given(*numbers: float, grad: Sequence[float] | float = 1.0, dtype: torch.dtype = torch.float64) -> nn.Parameter:
+def given(
+    *numbers: float, grad: Sequence[float] | float = 1.0, dtype: torch.dtype = torch.float64
+) -> nn.Parameter:
     """A parameter of these numbers, and its gradient."""
     param = nn.Parameter(torch.tensor(numbers, dtype=dtype))
     param.grad = torch.as_tensor(grad, dtype=dtype).expand(param.shape).clone()
@@ -53,9 +54,7 @@ class Walker:
         masters: Whether half precision is kept in float32 beside.
     """
 
-    def __init__(
-        self, name: str, *groups: Group, backend: str | None = None, masters: bool = False
-    ) -> None:
+    def __init__(self, name: str, *groups: Group, backend: str | None = None, masters: bool = False) -> None:
         self.groups: list[Group] = [{**ALGORITHMS[name].defaults, **group} for group in groups]
         self.states: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.walked = Pass(
@@ -69,7 +68,7 @@ class Walker:
     @torch.no_grad()
     def step(self, factors: Sequence[float] | None = None) -> list[Told]:
         """One step, as the optimizer makes it."""
-        scales: Floats | None = None if factors is None else np.array(factors, np.float64)
+        scales = None if factors is None else np.array(factors, np.float64)
         try:
             self.walked.find(self.groups, self.states)
             return self.walked.step(scales)

@@ -19,7 +19,8 @@ BOTH = pytest.mark.parametrize("backend", ["torch", "cpu"])
 
 
 def factors(*groups: dict[str, Any], squares: list[float]) -> list[float]:
-    return factors_of(groups, np.array(squares)).tolist()
+    found: list[float] = factors_of(groups, np.array(squares)).tolist()
+    return found
 
 
 def test_groups_with_one_bound_are_clipped_together() -> None:
@@ -62,7 +63,19 @@ def test_whether_any_is_clipped() -> None:
 
 @pytest.mark.parametrize(
     "bound",
-    [0, -1.0, math.nan, math.inf, True, "1", 10**400, torch.ones(2), np.ones(2), [1.0], torch.tensor(math.nan)],
+    [
+        0,
+        -1.0,
+        math.nan,
+        math.inf,
+        True,
+        "1",
+        10**400,
+        torch.ones(2),
+        np.ones(2),
+        [1.0],
+        torch.tensor(math.nan),
+    ],
     ids=["zero", "negative", "nan", "inf", "bool", "word", "huge", "tensor", "array", "list", "nan tensor"],
 )
 def test_what_is_no_bound(bound: Any) -> None:
@@ -75,7 +88,9 @@ def test_what_is_no_bound(bound: Any) -> None:
 
 
 @drawn(
-    st.lists(st.tuples(st.sampled_from([None, 0.5, 2.0]), st.booleans(), st.floats(0, 100)), min_size=1, max_size=6)
+    st.lists(
+        st.tuples(st.sampled_from([None, 0.5, 2.0]), st.booleans(), st.floats(0, 100)), min_size=1, max_size=6
+    )
 )
 def test_no_norm_is_above_its_bound(cases: list[tuple[float | None, bool, float]]) -> None:
     groups = [{"clip_norm": bound, "clip_alone": alone} for bound, alone, _ in cases]

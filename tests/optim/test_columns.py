@@ -114,7 +114,9 @@ def test_what_is_out_of_its_domain_changes_nothing(change: dict[str, Any], messa
     assert read.read(groups()) == []
 
 
-@pytest.mark.parametrize("odd", [[1, 2, 3], torch.ones(2), np.ones(2), None, "x"], ids=lambda odd: type(odd).__name__)
+@pytest.mark.parametrize(
+    "odd", [[1, 2, 3], torch.ones(2), np.ones(2), None, "x"], ids=lambda odd: type(odd).__name__
+)
 def test_all_groups_have_what_is_no_number(odd: Any) -> None:
     """One message, whatever Numpy makes of them together."""
     read = columns()
@@ -204,19 +206,30 @@ NUMBERS = st.one_of(
 @example("lr", [10**400])
 @example("clip_norm", [0.0])
 def test_numbers_are_accepted_exactly_within_their_domain(name: str, values: list[float]) -> None:
-    plain = [(value, value) for value in values] if name.startswith("beta") else values
+    plain: list[Any] = [(value, value) for value in values] if name.startswith("beta") else [*values]
     if name == "beta3":
         plain = [(0.5, 0.5, value) for value in values]
     outside = [place for place, value in enumerate(values) if value not in domain_of(name)]
     if not outside:
         assert numbers_of(name, plain).tolist() == [float(value) for value in values]
         return
-    with pytest.raises(OptimizerError, match=rf"in group {outside[0]}: it must be a number, {domain_of(name)}"):
+    with pytest.raises(
+        OptimizerError, match=rf"in group {outside[0]}: it must be a number, {domain_of(name)}"
+    ):
         numbers_of(name, plain)
 
 
-@given(st.lists(st.one_of(st.floats(0, 1), st.none(), st.text(max_size=3), st.lists(st.floats(0, 1), max_size=3),
-                          st.complex_numbers(), st.tuples(st.floats(0, 1))), min_size=1, max_size=4))  # fmt: skip
+ANYTHING = st.one_of(
+    st.floats(0, 1),
+    st.none(),
+    st.text(max_size=3),
+    st.lists(st.floats(0, 1), max_size=3),
+    st.complex_numbers(),
+    st.tuples(st.floats(0, 1)),
+)
+
+
+@given(st.lists(ANYTHING, min_size=1, max_size=4))
 def test_what_is_no_number_is_refused_and_never_raises_anything_else(values: list[Any]) -> None:
     if all(type(value) is float for value in values):
         assert numbers_of("lr", values).tolist() == values

@@ -7,17 +7,17 @@ from torch import nn
 
 from paramgroups.optim.backends.reading import read
 from paramgroups.optim.backends.traits import ADDRESS, NUMEL, PLAIN
-from paramgroups.optim.finding import Found, look, params_of
+from paramgroups.optim.finding import Found, Groups, look, params_of
 from tests.optim.passers import Params, feed, grown
 
 
 def seen(params: Params, awake: list[bool] | None = None, lengths: list[int] | None = None) -> Found:
-    return look(params, lengths or [len(params)], np.array(awake or [True] * len(params), np.bool_))
+    return look([*params], lengths or [len(params)], np.array(awake or [True] * len(params), np.bool_))
 
 
 def test_parameters_of_all_groups() -> None:
     first, second, third = grown((2,), (3,), (4,))
-    groups = [{"params": [first, second]}, {"params": []}, {"params": [third]}]
+    groups: Groups = [{"params": [first, second]}, {"params": []}, {"params": [third]}]
     assert params_of(groups) == ([first, second, third], [2, 0, 1])
     assert params_of([]) == ([], [])
 
@@ -34,7 +34,7 @@ def test_all_is_stepped() -> None:
 def test_what_is_stepped_is_trained_has_a_gradient_and_a_rate() -> None:
     params = grown((2,), (2,), (2,), (2,))
     params[0].grad = None
-    params[1].requires_grad_(requires_grad=False)
+    params[1].requires_grad_(False)
     found = seen(params, [True, True, False, True])
     assert found.active.tolist() == [False, False, False, True]
     assert not found.whole

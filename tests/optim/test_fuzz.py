@@ -275,7 +275,7 @@ def test_each_change_alone_and_again(operation: Operation) -> None:
 
 @pytest.mark.parametrize("name", ["sgd", "lion", "rmsprop", "adagrad", "nadam", "radam", "lamb", "lars"])
 def test_other_rules_under_changes(name: str) -> None:
-    """Compiled kernels against plain torch: dtypes stay, since a rule with a trust ratio sees their rounding."""
+    """Compiled kernels against plain torch; dtypes stay, since a trust ratio sees their rounding."""
     chosen = [one for one in OPERATIONS if one not in {betas, rows, move_dtype, add_group}]
     chosen.remove(gradient_of_another_dtype)
 

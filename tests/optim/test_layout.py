@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ def cut_tensors(draw: Any) -> tuple[Tensor, list[tuple[Cut, int]]]:
     """A tensor, and ranges of its rows that do not overlap, in any order."""
     size = draw(st.integers(1, 12))
     ends = sorted(draw(st.sets(st.integers(0, size))))
-    ranges = [pair for pair in zip(ends, ends[1:], strict=False) if draw(st.booleans())]
+    ranges = [pair for pair in pairwise(ends) if draw(st.booleans())]
     cuts = [(Cut(0, 0, start, stop), number) for number, (start, stop) in enumerate(ranges, 1)]
     dtype = draw(st.sampled_from([torch.float32, torch.complex64]))
     shape = [size, *draw(st.lists(st.integers(0, 3), max_size=2))]
@@ -93,7 +93,12 @@ def test_strided_tensors_share_what_lies_between_their_numbers() -> None:
 
 def test_tensors_on_other_devices_share_nothing() -> None:
     both = torch.zeros(4)
-    assert turns_of([torch.zeros(4, device="meta"), both, torch.zeros(4, device="meta"), both]) == [0, 0, 1, 1]
+    assert turns_of([torch.zeros(4, device="meta"), both, torch.zeros(4, device="meta"), both]) == [
+        0,
+        0,
+        1,
+        1,
+    ]
 
 
 def test_what_is_strided() -> None:
@@ -115,17 +120,30 @@ def test_real() -> None:
 @pytest.mark.parametrize(
     ("param", "grad", "message"),
     [
-        (torch.ones(2), torch.ones(2).to_sparse(), 'a torch.sparse_coo gradient, and a pass steps dense ones. '
-         'Make the layer without sparse=True, or give its group another optimizer: optimizer="sparseadam".'),
+        (
+            torch.ones(2),
+            torch.ones(2).to_sparse(),
+            (
+                "A parameter of shape (2,): a torch.sparse_coo gradient, and a pass steps dense ones. "
+                "Make the layer without sparse=True, or give its group another optimizer: "
+                'optimizer="sparseadam".'
+            ),
+        ),
         (torch.ones(2).to_sparse(), torch.ones(2), "A parameter of shape (2,): a torch.sparse_coo parameter"),
-        (torch.ones(2), torch.ones(3), "A torch.float32 parameter of shape (2,) on cpu has a torch.float32 "
-         "gradient of shape (3,) on cpu: it was replaced since. Set its grad to None first."),
-        (torch.ones(2), torch.ones(2, dtype=torch.complex64), "a torch.complex64 gradient of shape (2,) on cpu"),
+        (
+            torch.ones(2),
+            torch.ones(3),
+            (
+                "A torch.float32 parameter of shape (2,) on cpu has a torch.float32 gradient of shape (3,) "
+                "on cpu: it was replaced since. Set its grad to None first."
+            ),
+        ),
+        (torch.ones(2), torch.ones(2, dtype=torch.complex64), "a torch.complex64 gradient of shape (2,)"),
         (torch.ones(2, dtype=torch.complex64), torch.ones(2), "A torch.complex64 parameter of shape (2,)"),
         (torch.ones(2), torch.ones(2, device="meta"), "gradient of shape (2,) on meta"),
     ],
     ids=["sparse gradient", "sparse parameter", "shape", "complex gradient", "complex parameter", "device"],
-)  # fmt: skip
+)
 def test_gradients_that_cannot_be_stepped(param: Tensor, grad: Tensor, message: str) -> None:
     with pytest.raises(OptimizerError, match=re.escape(message)):
         check_gradient(param, grad)
@@ -148,7 +166,13 @@ def test_storage_that_is_too_small(what: str, left: int) -> None:
 
 @pytest.mark.parametrize(
     "tensor",
-    [torch.zeros(0), torch.ones(4, 3)[1:, 2], torch.ones(1).expand(9), torch.ones(2, device="meta"), torch.tensor(1.0)],
+    [
+        torch.zeros(0),
+        torch.ones(4, 3)[1:, 2],
+        torch.ones(1).expand(9),
+        torch.ones(2, device="meta"),
+        torch.tensor(1.0),
+    ],
     ids=["empty", "inside", "expanded", "meta", "0-d"],
 )
 def test_storage_that_is_large_enough(tensor: Tensor) -> None:
@@ -191,14 +215,19 @@ def strided_gradient(param: nn.Parameter) -> None:
     param.grad = torch.ones(param.shape, dtype=torch.float64).t()
 
 
-@pytest.mark.parametrize("change", [double, complex_, strided_gradient, other_gradient], ids=lambda one: one.__name__)
+@pytest.mark.parametrize(
+    "change", [double, complex_, strided_gradient, other_gradient], ids=lambda one: one.__name__
+)
 def test_tensors_of_another_kind_are_a_launch_of_their_own(change: Callable[[nn.Parameter], None]) -> None:
     assert changed(change) == [[(2, 2)], [(3, 3)]]
 
 
 def test_another_rule_is_a_launch_of_its_own() -> None:
     first, second = grown((2,), (3,))
-    assert shapes_of(Walker("adam", {"params": [first]}, {"params": [second], "amsgrad": True})) == [[(2,)], [(3,)]]
+    assert shapes_of(Walker("adam", {"params": [first]}, {"params": [second], "amsgrad": True})) == [
+        [(2,)],
+        [(3,)],
+    ]
 
 
 def test_each_tensor_has_its_backend() -> None:
@@ -212,7 +241,11 @@ def test_each_tensor_has_its_backend() -> None:
 def test_turns_are_taken_in_their_order_across_kinds() -> None:
     """A tensor that stands first and alone does not draw another's turn before it."""
     memory = torch.zeros(6, dtype=torch.float64)
-    params = [nn.Parameter(torch.zeros(1, dtype=torch.float64)), nn.Parameter(memory[2:]), nn.Parameter(memory)]
+    params = [
+        nn.Parameter(torch.zeros(1, dtype=torch.float64)),
+        nn.Parameter(memory[2:]),
+        nn.Parameter(memory),
+    ]
     for param in params:
         param.grad = torch.ones_like(param)
     assert shapes_of(Walker("sgd", {"params": params})) == [[(1,), (4,)], [(6,)]]

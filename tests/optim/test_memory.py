@@ -9,23 +9,28 @@ from torch import Tensor
 
 from paramgroups.errors import OptimizerError
 from paramgroups.optim.algorithms import ALGORITHMS
-from paramgroups.optim.memory import Memory, keep_precision
+from paramgroups.optim.memory import Memory, keep_precision, precise
 
 ADAM = ALGORITHMS["adam"]
 ADAM_RULE = ADAM.of(ADAM.defaults)
 SGD = ALGORITHMS["sgd"]
+PLAIN = SGD.of(SGD.defaults)
 MOMENTUM = SGD.of({**SGD.defaults, "momentum": 0.9})
+NADAM = ALGORITHMS["nadam"]
+NADAM_RULE = NADAM.of(NADAM.defaults)
 
 
-def memory(*, counted: bool = True, starts: Any = None) -> Memory:
+def memory(*, counted: bool = True, masters: bool = False, starts: Any = None) -> Memory:
     states: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
-    return Memory(states, starts or {}, counted=counted)
+    return Memory(states, starts or {}, counted, masters)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_half_precision_has_its_state_in_float32(dtype: torch.dtype) -> None:
     param = torch.nn.Parameter(torch.ones(3, dtype=dtype))
     assert [state.dtype for state in memory().of(param, ADAM_RULE, {})] == [torch.float32] * 2
+    assert precise(dtype) == torch.float32
+    assert precise(torch.complex64) == torch.complex64
 
 
 def test_a_state_is_made_once_and_wants_no_gradient() -> None:
@@ -35,13 +40,19 @@ def test_a_state_is_made_once_and_wants_no_gradient() -> None:
     assert all(state.is_contiguous() and not state.requires_grad for state in first)
 
 
+def test_a_rule_that_remembers_nothing_makes_no_state() -> None:
+    param, kept = torch.ones(2), memory(counted=False)
+    assert kept.of(param, PLAIN, {}) == []
+    assert not kept.states
+
+
 @pytest.mark.parametrize(("dtype", "start"), [(torch.float32, 0.5), (torch.complex64, 0.5 + 0.5j)], ids=str)
 def test_a_state_begins_where_its_setting_says(dtype: torch.dtype, start: complex) -> None:
     param = torch.ones(2, dtype=dtype)
     family = ALGORITHMS["adagrad"]
     kept = memory(starts=family.starts)
-    (total,) = kept.of(param, family.of(family.defaults), {"initial_accumulator_value": 0.5})
-    assert total.tolist() == [start] * 2
+    (sums,) = kept.of(param, family.of(family.defaults), {"initial_accumulator_value": 0.5})
+    assert sums.tolist() == [start] * 2
 
 
 def test_a_state_follows_its_parameter() -> None:
@@ -55,33 +66,152 @@ def test_a_state_follows_its_parameter() -> None:
     assert found[1].tolist() == [[0, 2], [1, 3]]
 
 
-def test_a_state_of_another_shape_is_refused() -> None:
-    param, kept = torch.ones(4), memory()
-    kept.of(param, ADAM_RULE, {})
-    param.data = torch.ones(9)
-    with pytest.raises(OptimizerError, match=r"shape \(9,\) has a exp_avg of shape \(4,\).*Delete its state"):
+@pytest.mark.parametrize("key", ["exp_avg", "exp_avg_sq", "master"])
+def test_a_state_of_another_shape_is_refused(key: str) -> None:
+    param, kept = torch.ones(9), memory()
+    kept.states[param][key] = torch.ones(4)
+    with pytest.raises(OptimizerError) as caught:
         kept.check(param, ADAM_RULE)
+    assert str(caught.value) == (
+        f"A parameter of shape (9,) has a {key} of shape (4,): it was resized since. "
+        "Delete its state, del optimizer.state[parameter], to begin anew."
+    )
 
 
-def test_counts_of_steps() -> None:
-    param, counted = torch.ones(2), memory()
-    assert counted.steps_of(param, ADAM_RULE) == 0
-    counted.states[param]["step"] = torch.tensor(7.0)
-    assert counted.steps_of(param, ADAM_RULE) == 7
+@pytest.mark.parametrize(
+    ("key", "found", "message"),
+    [
+        (
+            "exp_avg",
+            3,
+            "A parameter of shape (2,) has 3 as its exp_avg, which is no dense tensor. Delete its state",
+        ),
+        ("exp_avg_sq", torch.ones(2).to_sparse(), "as its exp_avg_sq, which is no dense tensor."),
+        (
+            "step",
+            None,
+            "A parameter of shape (2,) has None as its step, which is no number. Delete its state, del",
+        ),
+        ("step", torch.ones(2), "has tensor([1., 1.]) as its step, which is no number."),
+        ("step", "one", "has 'one' as its step, which is no number."),
+    ],
+    ids=["number", "sparse", "no step", "many steps", "word"],
+)
+def test_what_is_no_state_is_refused(key: str, found: Any, message: str) -> None:
+    param, kept = torch.ones(2), memory()
+    kept.of(param, ADAM_RULE, {})
+    kept.states[param][key] = found
+    assert kept.knows(param, ADAM_RULE) == (key == "step" or isinstance(found, Tensor))
+    with pytest.raises(OptimizerError) as caught:
+        kept.check(param, ADAM_RULE)
+    assert message in str(caught.value)
+
+
+def test_what_is_not_there_is_not_refused() -> None:
+    param, kept = torch.ones(2), memory()
+    kept.check(param, ADAM_RULE)
+    kept.states[param] = {"exp_avg": None, "other": torch.ones(7)}
+    kept.check(param, ADAM_RULE)
+
+
+def test_who_was_stepped_before() -> None:
+    param, kept = torch.ones(2), memory()
+    assert not kept.knows(param, ADAM_RULE)
+    kept.of(param, ADAM_RULE, {})
+    assert kept.knows(param, ADAM_RULE)
+    assert not kept.knows(param, ALGORITHMS["adam"].of({**ADAM.defaults, "amsgrad": True}))
+    kept.states[param]["exp_avg"] = torch.ones(3)
+    assert not kept.knows(param, ADAM_RULE)
+
+
+def test_where_nothing_is_remembered_whoever_is_trained_is_known() -> None:
+    """Laying it out makes nothing; a frozen table may be of a dtype that nobody steps."""
+    trained = torch.nn.Parameter(torch.ones(2, dtype=torch.bfloat16))
+    frozen = torch.nn.Parameter(torch.ones(2, dtype=torch.int8), requires_grad=False)
+    assert memory(counted=False).knows(trained, PLAIN)
+    assert not memory(counted=False).knows(frozen, PLAIN)
+    assert not memory(counted=False, masters=True).knows(trained, PLAIN)
+    assert not memory(counted=False).knows(trained, MOMENTUM)
+    assert not memory(counted=True).knows(trained, PLAIN)
+
+
+def test_counters_are_views_of_one_tensor() -> None:
+    params, kept = [torch.ones(2), torch.ones(3)], memory()
+    kept.states[params[1]] = {"step": torch.tensor(7.0), "mu_product": torch.tensor(0.5)}
+    counters = kept.counters(params, NADAM_RULE)
+    assert {key: numbers.tolist() for key, numbers in counters.items()} == {
+        "step": [0, 7],
+        "mu_product": [1, 0.5],
+    }
+    counters["step"] += 1
+    assert [kept.states[param]["step"].item() for param in params] == [1, 8]
+    assert all(kept.states[param]["step"].shape == () for param in params)
+
+
+@pytest.mark.parametrize(
+    "step", [7, 7.0, torch.tensor(7), torch.tensor([7.0])], ids=["int", "float", "long", "one"]
+)
+def test_a_count_of_any_kind_is_read(step: Any) -> None:
+    """Older states have an int."""
+    param, kept = torch.ones(2), memory()
+    kept.states[param]["step"] = step
+    assert kept.counters([param], ADAM_RULE)["step"].tolist() == [7.0]
+    assert kept.states[param]["step"].dtype == torch.float32
 
 
 def test_a_buffer_stands_for_a_step_where_torch_counts_none() -> None:
     param, kept = torch.ones(2), memory(counted=False)
     kept.states[param]["momentum_buffer"] = None  # as torch has it before the first step
-    assert kept.steps_of(param, MOMENTUM) == 0
+    assert kept.counters([param], MOMENTUM)["step"].tolist() == [0]
     kept.of(param, MOMENTUM, {})
-    assert kept.steps_of(param, MOMENTUM) == 1
+    assert kept.counters([param], MOMENTUM)["step"].tolist() == [1]
+    assert list(kept.states[param]) == ["momentum_buffer"]
+
+
+def test_keys_of_a_state() -> None:
+    assert memory().keys(NADAM_RULE, mastered=True) == [
+        "exp_avg",
+        "exp_avg_sq",
+        "step",
+        "mu_product",
+        "master",
+    ]
+    assert memory(counted=False).keys(MOMENTUM, mastered=False) == ["momentum_buffer"]
+    assert memory(counted=False).keys(PLAIN, mastered=False) == []
+
+
+def test_a_master_is_what_it_was_where_the_parameter_is_still_its_rounding() -> None:
+    param, kept = torch.tensor([1.0, 1.0], dtype=torch.bfloat16), memory(masters=True)
+    master = kept.master_of(param)
+    assert master.dtype == torch.float32
+    assert master.data_ptr() != param.data_ptr()
+    master += 2.0**-10
+    param[1] = 3.0
+    assert kept.master_of(param).tolist() == [1 + 2.0**-10, 3.0]
+    assert kept.states[param]["master"].tolist() == [1 + 2.0**-10, 3.0]
+
+
+def test_a_master_that_was_saved_in_half_precision_becomes_exact_again() -> None:
+    param, kept = torch.tensor([1.0], dtype=torch.bfloat16), memory(masters=True)
+    kept.states[param]["master"] = torch.tensor([1.0], dtype=torch.bfloat16)
+    assert kept.master_of(param).dtype == torch.float32
 
 
 def test_what_is_loaded_keeps_its_precision() -> None:
     param = torch.nn.Parameter(torch.ones(2, dtype=torch.bfloat16))
     kept = memory()
     exact = torch.tensor([1.001, 2.002])
-    kept.states[param] = {"exp_avg": exact.bfloat16(), "step": torch.tensor(3.0)}
-    keep_precision(kept.states, param, {"exp_avg": exact, "step": torch.tensor(3.0)})
+    kept.states[param] = {"exp_avg": exact.bfloat16(), "step": torch.tensor(3.0), "count": torch.tensor(2)}
+    keep_precision(
+        kept.states, param, {"exp_avg": exact, "step": torch.tensor(9.0), "count": torch.tensor(5)}
+    )
     assert torch.equal(kept.states[param]["exp_avg"], exact)
+    assert kept.states[param]["step"].item() == 3.0
+    assert kept.states[param]["count"].item() == 2
+
+
+@pytest.mark.parametrize("saved", [None, [], "state"], ids=str)
+def test_what_is_no_state_is_left_alone(saved: Any) -> None:
+    param, kept = torch.ones(2, dtype=torch.bfloat16), memory()
+    keep_precision(kept.states, param, saved)
+    assert not kept.states

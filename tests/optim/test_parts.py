@@ -21,7 +21,7 @@ def row(start: int, stop: int, **own: Any) -> dict[str, Any]:
 
 @BOTH
 def test_a_step_of_lamb_by_hand(backend: str) -> None:
-    """‖w‖ = 5 and u = (1, 1), so that w goes by 0.1 · 5/√2 in each number; the other tensor by its own 13/√2."""
+    """‖w‖ = 5 and u = (1, 1), so that each number goes by 0.1 · 5/√2; in the other tensor by 13/√2."""
     params = [given(3.0, 4.0, grad=2.0), given(5.0, 12.0, grad=0.5)]
     Walker("lamb", {"params": params, "lr": 0.1, "eps": 0.0}, backend=backend).step()
     for param, begun, length in zip(params, ([3, 4], [5, 12]), (5, 13), strict=True):
@@ -81,7 +81,10 @@ def test_trust_of_many_steps_is_that_of_the_written_formula(name: str, backend: 
     ours = grown((4, 2), (), (3,))
     theirs = [nn.Parameter(param.detach().clone()) for param in ours]
     settings = {"lr": 0.05, "weight_decay": 0.1}
-    mine, twin = Walker(name, {"params": ours, **settings}, backend=backend), CLASSES[name](theirs, **settings)
+    mine, twin = (
+        Walker(name, {"params": ours, **settings}, backend=backend),
+        CLASSES[name](theirs, **settings),
+    )
     for _ in range(20):
         feed(ours, theirs)
         mine.step()
@@ -187,9 +190,9 @@ def half(*numbers: float, dtype: torch.dtype = torch.bfloat16) -> nn.Parameter:
 def test_masters_keep_what_half_precision_would_lose(dtype: torch.dtype, backend: str) -> None:
     """1,000 steps of 2⁻¹³ each are less than half of the last bit of 1, and together 0.122."""
     lost, kept = half(1.0, dtype=dtype), half(1.0, dtype=dtype)
-    Walk = {"lr": 2.0**-13}
-    without = Walker("sgd", {"params": [lost], **Walk}, backend=backend)
-    with_masters = Walker("sgd", {"params": [kept], **Walk}, backend=backend, masters=True)
+    rate = {"lr": 2.0**-13}
+    without = Walker("sgd", {"params": [lost], **rate}, backend=backend)
+    with_masters = Walker("sgd", {"params": [kept], **rate}, backend=backend, masters=True)
     for _ in range(1000):
         without.step()
         with_masters.step()

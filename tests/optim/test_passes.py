@@ -21,12 +21,17 @@ BOTH = pytest.mark.parametrize("backend", ["torch", "cpu"])
 SHAPES = ((2, 3), (), (5,), (0,))
 
 
-def pair(name: str = "adam", backend: str | None = None, **settings: Any) -> tuple[Walker, torch.optim.Optimizer]:
+def pair(
+    name: str = "adam", backend: str | None = None, **settings: Any
+) -> tuple[Walker, torch.optim.Optimizer]:
     """A pass and torch's own optimizer over equal parameters, each tensor with a rate of its own."""
 
     def groups() -> list[dict[str, Any]]:
         torch.manual_seed(0)
-        return [{"params": [param], "lr": 0.01 * place, **settings} for place, param in enumerate(grown(*SHAPES), 1)]
+        return [
+            {"params": [param], "lr": 0.01 * place, **settings}
+            for place, param in enumerate(grown(*SHAPES), 1)
+        ]
 
     return Walker(name, *groups(), backend=backend), CLASSES[name](groups())
 
@@ -117,7 +122,8 @@ def another_rule(groups: Groups, states: Any) -> None:
 
 def add_group(groups: Groups, _: Any) -> None:
     torch.manual_seed(5)
-    groups += [{**groups[0], "params": grown((4,)), "lr": 0.3}]  # type: ignore[misc] # both are lists
+    assert isinstance(groups, list)
+    groups.append({**groups[0], "params": grown((4,)), "lr": 0.3})
 
 
 def another_tensor(groups: Groups, states: Any) -> None:
@@ -127,13 +133,15 @@ def another_tensor(groups: Groups, states: Any) -> None:
 
 
 def swap(groups: Groups, _: Any) -> None:
-    """As `model.to` does where torch is told to swap tensors; the state is of the object, not of its numbers."""
-    torch.utils.swap_tensors(groups[0]["params"][0], nn.Parameter(torch.full((2, 3), 2.0, dtype=torch.float64)))
+    """As `model.to` does where torch is told so; the state is of the object, not of its numbers."""
+    torch.utils.swap_tensors(
+        groups[0]["params"][0], nn.Parameter(torch.full((2, 3), 2.0, dtype=torch.float64))
+    )
 
 
 CHANGES = [
-    move, reshape, resize, transpose, retype, replace_state, replace_step, delete_state, replace_dict, give_away,
-    another_rule, add_group, another_tensor, swap,
+    move, reshape, resize, transpose, retype, replace_state, replace_step, delete_state, replace_dict,
+    give_away, another_rule, add_group, another_tensor, swap,
 ]  # fmt: skip
 
 
@@ -224,7 +232,7 @@ def test_experts_that_were_never_stepped_are_laid_out_as_they_come() -> None:
 
 def test_no_memory_for_what_is_frozen_or_at_rate_0() -> None:
     params = grown((2,), (3,), (4,))
-    params[0].requires_grad_(requires_grad=False)
+    params[0].requires_grad_(False)
     walker = Walker("adam", {"params": params[:2]}, {"params": params[2:], "lr": 0.0})
     before = [param.detach().clone() for param in params]
     walker.step()
@@ -263,7 +271,12 @@ def row(start: int, stop: int, **own: Any) -> dict[str, Any]:
 @BOTH
 @pytest.mark.parametrize("size", [3, SIZE // 2 + 1], ids=["small", "many chunks"])
 def test_rows_are_stepped_as_tensors_of_their_own(size: int, backend: str) -> None:
-    settings = [{"lr": 0.1}, {"lr": 0.5}, {"lr": 0.1}, {"lr": 0.1, "weight_decay": 0.5, "betas": (0.5, 0.6)}]
+    settings: list[dict[str, Any]] = [
+        {"lr": 0.1},
+        {"lr": 0.5},
+        {"lr": 0.1},
+        {"lr": 0.1, "weight_decay": 0.5, "betas": (0.5, 0.6)},
+    ]
     walker = Walker(
         "adam",
         rowed(row(1, 3, lr=0.5), row(5, 7, weight_decay=0.5, beta1=0.5, beta2=0.6), shape=(7, size), lr=0.1),
@@ -318,7 +331,7 @@ def test_rows_that_are_cut_otherwise() -> None:
     assert walker.layout.parts is not parts
     walker.groups[0]["rows"] = []
     walker.step()
-    assert table[:, 0].tolist() == [-1 - 2 - 0.5 - 0.5, -0.5 - 0.5 - 2 - 0.5] + [-3.5, -3.5]
+    assert table[:, 0].tolist() == [-1 - 2 - 0.5 - 0.5, -0.5 - 0.5 - 2 - 0.5, -3.5, -3.5]
 
 
 def test_rows_that_go_to_another_group_are_of_that() -> None:
@@ -342,8 +355,8 @@ def test_rows_cannot_decide_what_is_remembered() -> None:
         with pytest.raises(OptimizerError) as caught:
             walker.step()
         assert str(caught.value) == (
-            "There is amsgrad=True in rows 0 to 0 of group 0, and amsgrad=False in the rest of the tensor: it "
-            "decides what is remembered, so it is the same for all rows. Set it in the group."
+            "There is amsgrad=True in rows 0 to 0 of group 0, and amsgrad=False in the rest of the tensor: "
+            "it decides what is remembered, so it is the same for all rows. Set it in the group."
         )
     assert not walker.states
 
@@ -367,7 +380,14 @@ def test_tensors_that_share_memory_are_stepped_in_their_order(settings: Any, bac
     def model() -> Params:
         torch.manual_seed(0)
         memory = torch.randn(2, 3, dtype=torch.float64)
-        views = [torch.ones(1, dtype=torch.float64), memory.view(-1)[2:], memory.t(), memory, memory[1], memory.t()]
+        views = [
+            torch.ones(1, dtype=torch.float64),
+            memory.view(-1)[2:],
+            memory.t(),
+            memory,
+            memory[1],
+            memory.t(),
+        ]
         params = [nn.Parameter(view) for view in views]
         feed(params)
         return params

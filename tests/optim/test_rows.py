@@ -57,16 +57,23 @@ def test_a_cut_is_told() -> None:
         ([row(stop=4), row(start=1, stop=2)], 'Rows 1 to 1 of "table" have settings of their own twice.'),
         (
             [{"name": "table", "stop": 2}],
-            "An entry of group['rows'] lacks 'start': {'name': 'table', 'stop': 2}. "
-            'It is a list of {"name": …, "start": …, "stop": …, "lr": …}.',
+            (
+                "An entry of group['rows'] lacks 'start': {'name': 'table', 'stop': 2}. "
+                'It is a list of {"name": …, "start": …, "stop": …, "lr": …}.'
+            ),
         ),
         (
             [row("tabel")],
-            'Rows of "tabel" have settings of their own, and group 0 has no such parameter. Nearest: "table". '
-            "The group names its parameters in param_names.",
+            (
+                'Rows of "tabel" have settings of their own, and group 0 has no such parameter. '
+                'Nearest: "table". The group names its parameters in param_names.'
+            ),
         ),
-        ([row(3)], 'Rows of "3" have settings of their own, and group 0 has no such parameter.'),  # type: ignore[arg-type] # on purpose
-        ([row(stop=5)], 'Rows 0 to before 5 of "table": it has 4 rows, and a range is two ints, the first below'),
+        ([{"name": 3, "start": 0, "stop": 1}], 'Rows of "3" have settings of their own, and group 0 has no'),
+        (
+            [row(stop=5)],
+            'Rows 0 to before 5 of "table": it has 4 rows, and a range is two ints, the first below',
+        ),
         ([row(start=-1)], 'Rows -1 to before 2 of "table"'),
         ([row(start=2, stop=2)], 'Rows 2 to before 2 of "table"'),
         ([row(start=0.5)], 'Rows 0.5 to before 2 of "table"'),

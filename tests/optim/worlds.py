@@ -31,9 +31,8 @@ class Slow:
         for group in self.param_groups:
             for place, param in enumerate(group["params"]):
                 rates = self._rates(group, place, param)
-                if param.grad is not None and param.requires_grad and rates.count_nonzero():
-                    self._one(group, param, param.grad.double(), rates)
-                elif param.grad is not None and param.requires_grad and group["lr"] and not param.numel():
+                awake = bool(rates.count_nonzero()) or (group["lr"] != 0 and not param.numel())
+                if param.grad is not None and param.requires_grad and awake:
                     self._one(group, param, param.grad.double(), rates)
 
     def _rates(self, group: dict[str, Any], place: int, param: Tensor) -> Tensor:

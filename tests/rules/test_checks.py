@@ -49,6 +49,11 @@ def test_plain_values_are_pythons(given: Any, wanted: Any) -> None:
     assert not any(isinstance(part, np.generic) for part in (found if isinstance(found, tuple) else [found]))
 
 
+def test_a_number_that_python_does_not_write_is_no_word() -> None:
+    with pytest.raises(RuleError, match=r"clock=.* is not known. Known: run, thaw"):
+        one_of("run", "thaw")("clock", 10**5000)
+
+
 def test_a_word_is_one_of_the_known() -> None:
     read = one_of("run", "thaw")
     assert read("clock", "thaw") == "thaw"

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from paramgroups.errors import OptimizerError
+from paramgroups.errors import OptimizerError, shown
 from paramgroups.optim.algorithms import Algorithm
 
 STEP = "step"
@@ -15,6 +15,8 @@ MASTER = "master"
 HALVES = (torch.float16, torch.bfloat16)
 UNCOUNTED = ("sgd",)
 """Of these torch keeps no count of steps: a buffer that is there stands for one."""
+
+ANEW = "Delete its state, del optimizer.state[parameter], to begin anew."
 
 States = MutableMapping[Tensor, dict[str, Any]]
 
@@ -39,16 +41,15 @@ class Memory:
         """Refuse a state of another shape than its parameter, before anything is written beyond its end.
 
         Raises:
-            OptimizerError: The parameter was resized since its state was made, or another's state was loaded.
+            OptimizerError: The parameter was resized since its state was made, or another's state was loaded,
+                or what is no state was put there.
         """
         state = self.states.get(param, {})
         for key in (*rule.states, MASTER):
-            found = state.get(key)
-            if found is not None and found.shape != param.shape:
-                raise OptimizerError(
-                    f"A parameter of shape {tuple(param.shape)} has a {key} of shape {tuple(found.shape)}: "
-                    "it was resized since. Delete its state, del optimizer.state[parameter], to begin anew."
-                )
+            if state.get(key) is not None:
+                _check_state(key, state[key], param)
+        for key in (STEP, *rule.scalars) if self.counted else ():
+            _check_number(key, state.get(key, 0.0), param)
 
     def knows(self, param: Tensor, rule: Algorithm) -> bool:
         """Whether a parameter has been stepped by this rule, or might be without anything being made."""
@@ -56,7 +57,7 @@ class Memory:
             return param.requires_grad  # there is nothing to know
         state = self.states.get(param, {})
         kept = [state.get(key) for key in rule.states]
-        return bool(state) and all(one is not None and one.shape == param.shape for one in kept)
+        return bool(state) and all(isinstance(one, Tensor) and one.shape == param.shape for one in kept)
 
     def of(self, param: Tensor, rule: Algorithm, settings: Mapping[str, Any]) -> list[Tensor]:
         """The states that a rule keeps of a parameter: made if there are none, moved to where it is now."""
@@ -99,6 +100,26 @@ class Memory:
             state[MASTER] = torch.where(known.to(param.dtype) == param, known, now)
         made: Tensor = state[MASTER]
         return made
+
+
+def _check_state(key: str, found: Any, param: Tensor) -> None:
+    if not isinstance(found, Tensor) or found.layout is not torch.strided:
+        what = f"{shown(found)} as its {key}, which is no dense tensor"
+    elif found.shape != param.shape:
+        what = f"a {key} of shape {tuple(found.shape)}: it was resized since"
+    else:
+        return
+    raise OptimizerError(f"A parameter of shape {tuple(param.shape)} has {what}. {ANEW}")
+
+
+def _check_number(key: str, found: Any, param: Tensor) -> None:
+    try:
+        float(found)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise OptimizerError(
+            f"A parameter of shape {tuple(param.shape)} has {shown(found)} as its {key}, which is no number. "
+            f"{ANEW}"
+        ) from error
 
 
 def precise(dtype: torch.dtype) -> torch.dtype:

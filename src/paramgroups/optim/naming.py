@@ -23,7 +23,7 @@ class Known:
         """The name of an optimizer: of ours or torch's its lower-case name, of a user's class where it is.
 
         Raises:
-            OptimizerError: There is no such optimizer, or the class cannot be made.
+            OptimizerError: There is no such optimizer, the class cannot be made, or another has its name.
         """
         if isinstance(named, str) and (named in ALGORITHMS or named in self.classes):
             return named
@@ -35,7 +35,11 @@ class Known:
         name = None if cls is None else torch_name(cls) or f"{cls.__module__}.{cls.__qualname__}"
         if cls is None or name is None or name in ALGORITHMS:
             return str(named if name is None else name)
-        self.classes[name] = cls
+        if self.classes.setdefault(name, cls) is not cls:
+            raise OptimizerError(
+                f'Two classes are called "{name}", and groups keep names alone. '
+                "Give one another __qualname__."
+            )
         return name
 
     def defaults(self, name: str) -> dict[str, Any]:

@@ -81,7 +81,8 @@ def one_of(*known: str) -> Callable[[str, Any], str]:
 
     def read(option: str, value: Any) -> str:
         if not isinstance(value, str) or value not in known:
-            raise RuleError(f"{option}={shown(value)} is not known. {nearest(str(value)[:LONGEST], known)}")
+            word = value if isinstance(value, str) else ""  # an int may have more digits than Python writes
+            raise RuleError(f"{option}={shown(value)} is not known. {nearest(word[:LONGEST], known)}")
         return value
 
     return read

@@ -8,6 +8,7 @@ from torch import Tensor, optim
 
 from paramgroups.errors import PlanError, listing
 from paramgroups.optim import OptimizerClass, pack
+from paramgroups.optim.hyperparameters import PACKED
 from paramgroups.optim.optimizer import Optimizer
 
 Held = list[dict[str, Any]]
@@ -29,11 +30,17 @@ def make(
         OptimizerError: It refuses them.
         PlanError: A class that steps in our place does.
     """
-    known = pack({name: value for name, value in settings.items() if name in optimizer.defaults})
+    whole = pack({**optimizer.defaults, **settings})  # one beta alone is no pair
+    known = {name: whole[name] for name in pack(optimizer.defaults) if _says(settings, name)}
     try:
         return Optimizer(groups, optimizer.named, **options, **known)
     except (TypeError, ValueError, RuntimeError) as error:
         raise _refused(optimizer.name, groups, error) from error
+
+
+def _says(settings: Mapping[str, Any], name: str) -> bool:
+    part = PACKED.get(name)
+    return name in settings or (part is not None and any(key.rstrip("123456789") == part for key in settings))
 
 
 def make_torchs(optimizer: OptimizerClass, groups: Held, settings: Mapping[str, Any]) -> optim.Optimizer:

@@ -15,7 +15,7 @@ from paramgroups.optim.backends.traits import ADDRESS, COLUMNS, INDEX, NUMEL, PL
 def asked(*tensors: Tensor) -> tuple[bool, Ints]:
     functions = reading._interface()
     assert functions is not None
-    handles = np.array([tensor._cdata for tensor in tensors], np.int64)  # type: ignore[attr-defined] # torch's
+    handles = np.array([tensor._cdata for tensor in tensors], np.int64)
     rows = np.full((len(tensors), COLUMNS), 99, np.int64)
     return bool(ask(functions, handles, rows)), rows
 

@@ -96,8 +96,8 @@ def test_without_numba_plain_torch_steps() -> None:
     with pytest.raises(OptimizerError) as caught:
         check_backend("cpu")
     assert str(caught.value) == (
-        'backend="cpu" needs numba 0.61 or later, which is not installed. Run pip install "paramgroups[cpu]", '
-        "or leave backend= out to step with what there is."
+        'backend="cpu" needs numba 0.61 or later, which is not installed. Run pip install '
+        '"paramgroups[cpu]", or leave backend= out to step with what there is.'
     )
 
 

@@ -50,7 +50,8 @@ def test_kernels_on_disk_are_told_apart() -> None:
 
 def walk_of(made: Any) -> Dispatcher:
     """What a kernel calls."""
-    return made.__wrapped__.__globals__["walk"]
+    walk: Dispatcher = made.__wrapped__.__globals__["walk"]
+    return walk
 
 
 def compiled_names(made: Any) -> set[str]:

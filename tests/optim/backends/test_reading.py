@@ -13,7 +13,17 @@ from torch import Tensor, nn
 from paramgroups.optim.backends import reading
 from paramgroups.optim.backends.batch import Ints
 from paramgroups.optim.backends.reading import hashed, read, read_by_attributes
-from paramgroups.optim.backends.traits import ADDRESS, COLUMNS, DEVICE, DTYPE, INDEX, NUMEL, PLAIN, SHAPE
+from paramgroups.optim.backends.traits import (
+    ADDRESS,
+    COLUMNS,
+    DEVICE,
+    DTYPE,
+    HASHED,
+    INDEX,
+    NUMEL,
+    PLAIN,
+    SHAPE,
+)
 
 MEANT = [ADDRESS, NUMEL, SHAPE, PLAIN]
 """The columns that are numbers; the others are codes, of which only equality means something."""
@@ -170,7 +180,7 @@ def test_a_hash_is_64_bits(shape: list[int]) -> None:
     with np.errstate(over="ignore"):
         found = np.int64(len(shape))
         for size in shape:
-            found = found * np.int64(reading.HASHED) + np.int64(size)
+            found = found * np.int64(HASHED) + np.int64(size)
     assert hashed(shape) == int(found)
 
 
