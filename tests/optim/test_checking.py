@@ -8,7 +8,7 @@ import torch
 
 from paramgroups.errors import OptimizerError
 from paramgroups.optim.algorithms import ALGORITHMS
-from paramgroups.optim.checking import check_settings, check_values
+from paramgroups.optim.checking import check_settings, check_together, check_values
 from paramgroups.optim.hyperparameters import SWITCHES
 
 KNOWN = ("lr", "weight_decay", "clip_norm")
@@ -77,3 +77,10 @@ def test_a_value_that_is_missing() -> None:
 
 def test_what_is_no_number_in_the_defaults_is_not_looked_at() -> None:
     check_values({"amsgrad": "yes", "mode": None}, {"amsgrad": False, "mode": "slow"}, "a group")
+
+
+def test_values_that_do_not_go_together() -> None:
+    family = ALGORITHMS["sgd"]
+    check_together("sgd", family.check({**family.defaults, "nesterov": True, "momentum": 0.9}))
+    with pytest.raises(OptimizerError, match=r"^sgd: nesterov=True needs momentum above 0 and dampening 0"):
+        check_together("sgd", family.check({**family.defaults, "nesterov": True}))

@@ -150,19 +150,17 @@ def test_a_plateau_of_torch() -> None:
 
 
 @BOTH
-def test_a_compiled_model_and_a_compiled_training_step(backend: str) -> None:
+def test_a_compiled_model_and_a_compiled_step(backend: str) -> None:
     ours, theirs = model(), model()
-    mine, twin = Optimizer(ours.parameters(), lr=0.01, backend=backend), torch.optim.AdamW(theirs.parameters(), lr=0.01)
-    compiled = torch.compile(ours, backend="eager")
+    mine = Optimizer(ours.parameters(), lr=0.01, backend=backend)
+    twin = torch.optim.AdamW(theirs.parameters(), lr=0.01)
+    compiled: Any = torch.compile(ours, backend="eager")
 
-    def train(seed: int) -> None:
+    step = torch.compile(mine.step, backend="eager")
+    for seed in range(4):
         mine.zero_grad()
         loss_of(compiled, seed).backward()
-        mine.step()
-
-    together = torch.compile(train, backend="eager")
-    for seed in range(4):
-        (train if seed < 2 else together)(seed)
+        (mine.step if seed < 2 else step)()
         twin.zero_grad()
         loss_of(theirs, seed).backward()
         twin.step()
@@ -413,14 +411,15 @@ def test_sparse_gradients_name_the_fix() -> None:
         Optimizer(table.parameters()).step()
     before = table.weight.detach().clone()
     Optimizer(table.parameters(), "sparseadam", lr=0.1).step()
-    assert [torch.equal(row, old) for row, old in zip(table.weight, before, strict=True)] == [True, False, True, True]
+    kept = [torch.equal(row, old) for row, old in zip(table.weight, before, strict=True)]
+    assert kept == [True, False, True, True]
 
 
 def test_a_parameter_that_overlaps_itself_is_refused_unwritten() -> None:
     param = nn.Parameter(torch.zeros(1).expand(3))
     param.grad = torch.ones(3)
     mine = Optimizer([param], lr=0.1)
-    with pytest.raises(OptimizerError, match=r"shape \(3,\).*one place in memory"):
+    with pytest.raises(OptimizerError, match=r"shape \(3,\).*one place"):
         mine.step()
     assert not mine.state
 

@@ -13,8 +13,17 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from paramgroups.errors import OptimizerError
+from paramgroups.optim.algorithms import ALGORITHMS
 from paramgroups.optim.backends import cpu, reference
-from paramgroups.optim.layout import check_gradient, check_memory, cut, is_strided, real, turns_of
+from paramgroups.optim.layout import (
+    check_gradient,
+    check_memory,
+    check_shard,
+    cut,
+    is_strided,
+    real,
+    turns_of,
+)
 from paramgroups.optim.rows import Cut
 from tests.optim.passers import Walker, grown
 
@@ -35,7 +44,7 @@ def cut_tensors(draw: Any) -> tuple[Tensor, list[tuple[Cut, int]]]:
 def test_segments_cover_every_tensor_exactly(cases: list[tuple[Tensor, list[tuple[Cut, int]]]]) -> None:
     """Each number is in one segment, with the settings of its row; owners are 0, -1, -2."""
     owners = -np.arange(len(cases))
-    segments = cut([tensor for tensor, _ in cases], owners, [cuts for _, cuts in cases])
+    segments = cut([tensor for tensor, _ in cases], owners, [cuts for _, cuts in cases], [None] * len(cases))
     assert sorted(segments.tensor_of.tolist()) == segments.tensor_of.tolist()
     assert set(segments.tensor_of.tolist()) == set(range(len(cases)))
     for place, (tensor, cuts) in enumerate(cases):
@@ -53,10 +62,23 @@ def test_segments_cover_every_tensor_exactly(cases: list[tuple[Tensor, list[tupl
         assert found == np.repeat(wanted, total // len(tensor)).tolist()
 
 
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=8))
+def test_rows_of_one_segment_were_stepped_equally_often(counts: list[int]) -> None:
+    """And rows side by side that were, and have equal settings, are one segment."""
+    segments = cut([torch.zeros(len(counts), 2)], np.array([0]), [[]], [torch.tensor(counts).float()])
+    found = [
+        counts[start // 2 : (start + count) // 2]
+        for start, count in zip(segments.starts.tolist(), segments.counts.tolist(), strict=True)
+    ]
+    assert [number for piece in found for number in piece] == counts
+    assert all(len(set(piece)) == 1 for piece in found)
+    assert all(before[0] != after[0] for before, after in pairwise(found))
+
+
 def test_segments_by_hand() -> None:
     tensors = [torch.zeros(5, 2), torch.zeros(()), torch.zeros(3, 0)]
     rows = [[(Cut(0, 0, 3, 5), 8), (Cut(0, 0, 0, 1), 7)], [], [(Cut(1, 1, 0, 1), 9)]]
-    segments = cut(tensors, np.array([0, 0, 1]), rows)
+    segments = cut(tensors, np.array([0, 0, 1]), rows, [None] * 3)
     assert list(zip(*(column.tolist() for column in segments), strict=True)) == [
         (0, 0, 2, 7),
         (0, 2, 4, 0),
@@ -166,17 +188,46 @@ def test_storage_that_is_too_small(what: str, left: int) -> None:
 
 @pytest.mark.parametrize(
     "tensor",
-    [
-        torch.zeros(0),
-        torch.ones(4, 3)[1:, 2],
-        torch.ones(1).expand(9),
-        torch.ones(2, device="meta"),
-        torch.tensor(1.0),
-    ],
-    ids=["empty", "inside", "expanded", "meta", "0-d"],
+    [torch.zeros(0), torch.ones(4, 3)[1:, 2], torch.tensor(1.0), torch.ones(4)[2:]],
+    ids=["empty", "inside", "0-d", "at the end"],
 )
 def test_storage_that_is_large_enough(tensor: Tensor) -> None:
     check_memory(tensor, tensor)
+
+
+def test_an_expanded_gradient_is_only_read() -> None:
+    check_memory(torch.ones(9), torch.ones(1).expand(9))
+
+
+@pytest.mark.parametrize(
+    ("param", "message"),
+    [
+        (
+            torch.ones(2, device="meta"),
+            "A parameter of shape (2,) is on meta, where there are no numbers to step.",
+        ),
+        (
+            torch.ones(1).expand(9),
+            "A parameter of shape (9,) was expanded: several of its numbers are at one place",
+        ),
+    ],
+    ids=["meta", "expanded"],
+)
+def test_memory_that_cannot_be_written(param: Tensor, message: str) -> None:
+    with pytest.raises(OptimizerError, match=re.escape(message)):
+        check_memory(param, torch.ones_like(param))
+
+
+@pytest.mark.parametrize(
+    ("cut", "what"), [(True, "rows with settings"), (False, "the norms that lamb needs")]
+)
+def test_what_needs_the_whole_of_a_spread_tensor(cut: bool, what: str) -> None:  # noqa: FBT001  # a case
+    lamb, adam = (family.of(family.defaults) for family in (ALGORITHMS["lamb"], ALGORITHMS["adam"]))
+    with pytest.raises(
+        OptimizerError, match=f"spread over several processes.*{what}.*Leave the parameter whole"
+    ):
+        check_shard(lamb, cut=cut)
+    check_shard(adam, cut=False)
 
 
 def shapes_of(walker: Walker) -> list[list[tuple[int, ...]]]:

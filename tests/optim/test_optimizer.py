@@ -4,7 +4,8 @@ import copy
 import math
 import pickle
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import PackageNotFoundError
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 import paramgroups as pg
 from paramgroups.errors import OptimizerError
+from paramgroups.optim.backends import choosing
 from paramgroups.optim.optimizer import Optimizer
 from paramgroups.schedules import linear
 from tests.optim.backends.steppers import CASES, CLASSES, assert_close
@@ -68,14 +70,14 @@ def test_thirty_steps_are_torchs_in_float64(case: str, dtype: torch.dtype, backe
     """The twin of bfloat16 begins each step at the same weights: what rounds, goes its own way."""
     name, settings = CASES[case]
     ours = make(dtype=dtype)
-    theirs = [nn.Parameter(param.detach().double()) for param in ours]
+    theirs = [nn.Parameter(param.detach().double().clone()) for param in ours]
     mine = Optimizer(grouped(ours), name, backend=backend, **settings)
     twin = CLASSES[name](grouped(theirs), **settings)
     for _ in range(30):
         feed(ours)
         for param, other in zip(ours, theirs, strict=True):
             assert param.grad is not None
-            other.grad = param.grad.double()
+            other.grad = param.grad.double().clone()
             if dtype == torch.bfloat16:
                 other.data.copy_(param.data)
         mine.step()
@@ -245,7 +247,7 @@ def test_layouts_that_are_no_plain_runs(backend: str) -> None:
 @BOTH
 @pytest.mark.parametrize("name", ["adamw", "sgd", "adagrad"])
 def test_complex_parameters(name: str, backend: str) -> None:
-    settings = {"initial_accumulator_value": 0.5} if name == "adagrad" else {}
+    settings: dict[str, Any] = {"initial_accumulator_value": 0.5} if name == "adagrad" else {}
     ours, theirs = make(dtype=torch.complex128), make(dtype=torch.complex128)
     mine = Optimizer(ours, name, lr=0.1, backend=backend, **settings)
     twin = CLASSES[name](theirs, lr=0.1, **settings)
@@ -380,14 +382,14 @@ def test_a_plans_schedule_is_obeyed() -> None:
     ("arguments", "message"),
     [
         ({"optimizer": "adamx"}, "optimizer='adamx' is not known. Nearest: \"adam"),
-        ({"optimizer": ["adam"]}, "is not known"),
+        ({"optimizer": ["adam"]}, "is no optimizer. Give the lower-case name"),
         ({"backend": "cpuu"}, "backend='cpuu' is not known. Nearest: \"cpu\""),
         ({"weigth_decay": 1}, 'adamw reads no "weigth_decay". Nearest: "weight_decay"'),
-        ({"lr": -1}, "lr=-1: it must be a number, at least 0"),
+        ({"lr": -1}, "lr=-1 in a group that is added: it must be a number, at least 0"),
         ({"lr": math.nan}, "lr=nan"),
-        ({"lr": torch.ones(2)}, "lr=None"),
-        ({"betas": (0.9, 1.5)}, "beta2=1.5"),
-        ({"betas": 0.9}, "beta1=None"),
+        ({"lr": torch.ones(2)}, "lr=tensor([1., 1.])"),
+        ({"betas": (0.9, 1.5)}, "beta2=(0.9, 1.5)"),
+        ({"betas": 0.9}, "beta1=0.9 in a group that is added"),
     ],
     ids=["rule", "list", "backend", "setting", "negative", "nan", "many rates", "beta", "no tuple"],
 )
@@ -404,10 +406,22 @@ def test_a_group_that_is_refused_is_not_added() -> None:
     assert len(mine.param_groups) == 1
 
 
-def test_without_numba_plain_torch_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "numba", None)
-    monkeypatch.delitem(sys.modules, "paramgroups.optim.backends.cpu")
-    with pytest.raises(OptimizerError, match=r"needs Numba.*paramgroups\[cpu\]"):
+@pytest.fixture
+def without_numba(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As where only torch is installed."""
+
+    def find(package: str) -> str:
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr(choosing, "version", find)
+    choosing.is_installed.cache_clear()
+    yield
+    choosing.is_installed.cache_clear()
+
+
+@pytest.mark.usefixtures("without_numba")
+def test_without_numba_plain_torch_steps() -> None:
+    with pytest.raises(OptimizerError, match=r"needs numba.*paramgroups\[cpu\]"):
         Optimizer(make(), backend="cpu")
     params = make(shapes=[(1,)])
     before = params[0].item()
@@ -420,5 +434,5 @@ def test_without_numba_plain_torch_steps(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_backend_that_does_not_step_a_device() -> None:
     param = nn.Parameter(torch.ones(2, device="meta"))
     param.grad = torch.ones(2, device="meta")
-    with pytest.raises(OptimizerError, match=r'backend="cpu" does not step torch.float32 on meta'):
+    with pytest.raises(OptimizerError, match=r"shape \(2,\) is on meta"):
         Optimizer([param], backend="cpu").step()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from paramgroups.optim.parts import batch_sums, plain, versions_of
+from paramgroups.optim.parts import batch_sums, plain
 from tests.optim.backends.steppers import CLASSES, assert_close
 from tests.optim.passers import Params, Walker, feed, given, grown
 
@@ -137,6 +137,10 @@ def test_steps_are_counted_for_each_tensor_in_one_place(backend: str) -> None:
     feed(params)
     walker.step()
     assert [count.item() for count in counts] == [8, 3]
+
+
+def versions_of(tensors: list[torch.nn.Parameter]) -> list[int]:
+    return [tensor._version for tensor in tensors]
 
 
 @BOTH

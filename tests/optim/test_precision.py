@@ -77,7 +77,10 @@ def test_without_masters_only_the_weight_is_rounded(name: str, dtype: torch.dtyp
     param = nn.Parameter(torch.randn(5, 3).to(dtype))
     twin = nn.Parameter(param.detach().float())
     own = SETTINGS.get(name, {})
-    mine, other = Optimizer([param], name, lr=0.01, backend=backend, **own), CLASSES[name]([twin], lr=0.01, **own)
+    mine, other = (
+        Optimizer([param], name, lr=0.01, backend=backend, **own),
+        CLASSES[name]([twin], lr=0.01, **own),
+    )
     for grad in gradients(10, dtype):
         twin.data.copy_(param.data)
         param.grad, twin.grad = grad.clone(), grad.float()

@@ -212,6 +212,8 @@ def test_an_optimizer_that_a_group_is_given_in_mid_run() -> None:
     mine.step()
     mine.param_groups[1]["optimizer"] = "sgd"
     mine.param_groups[2]["optimizer"] = torch.optim.Adamax
+    for param in mine.param_groups[2]["params"]:
+        del mine.state[param]
     backward(module, 1)
     mine.step()
     assert mine.param_groups[1]["momentum"] == 0
@@ -241,9 +243,16 @@ def test_a_state_dict_of_other_optimizers_keeps_ours() -> None:
     plain.step()
 
 
-def test_a_group_that_its_class_refuses_is_not_added() -> None:
-    mine = Optimizer([nn.Parameter(torch.ones(2))])
-    with pytest.raises(OptimizerError, match="Muon only supports 2D"):
-        mine.add_param_group({"params": [nn.Parameter(torch.ones(2))], "optimizer": "muon"})
-    assert len(mine.param_groups) == 1
+def test_a_group_that_is_refused_leaves_no_state_in_those_before_it() -> None:
+    first, second = (nn.Parameter(torch.ones(2)) for _ in range(2))
+    mine = Optimizer([{"params": [first]}, {"params": [second], "optimizer": "sgd"}], lr=0.1)
+    first.grad = second.grad = torch.ones(2)
+    mine.param_groups[1]["lr"] = float("nan")
+    with pytest.raises(OptimizerError, match="lr=nan in group"):
+        mine.step()
+    assert not mine.state
+    assert first.tolist() == [1.0, 1.0]
+    mine.param_groups[1]["lr"] = 0.5
     mine.step()
+    assert second.tolist() == [0.5, 0.5]
+    assert mine.state[first]["step"].item() == 1

@@ -18,7 +18,7 @@ Memory = dict[nn.Parameter, dict[str, Any]]
 class Slow:
     """AdamW number by number in float64, as its paper has it, over the groups of another optimizer.
 
-    A rate of 0 writes nothing, a row's rate is its own, and bias is corrected by the tensor's own count.
+    A rate of 0 writes nothing, a row's rate is its own, and bias is corrected by how often a row was stepped.
     """
 
     def __init__(self, groups: list[dict[str, Any]]) -> None:
@@ -46,13 +46,14 @@ class Slow:
         state = self.state.setdefault(param, {})
         for key in ("exp_avg", "exp_avg_sq"):
             state[key] = state.get(key, torch.zeros(param.shape, dtype=torch.float64))
+        awake = rates != 0
         state["step"] = state.get("step", 0) + 1
-        (beta1, beta2), count = group["betas"], state["step"]
+        count = state["count"] = state.get("count", torch.zeros(param.shape, dtype=torch.float64)) + awake
+        beta1, beta2 = group["betas"]
         first = beta1 * state["exp_avg"] + (1 - beta1) * grad
         second = beta2 * state["exp_avg_sq"] + (1 - beta2) * grad**2
         root = (second / (1 - beta2**count)).sqrt() + group["eps"]
         after = param * (1 - rates * group["weight_decay"]) - rates * first / (1 - beta1**count) / root
-        awake = rates != 0
         param.data = torch.where(awake, after, param.double()).to(param.dtype)
         state["exp_avg"] = torch.where(awake, first, state["exp_avg"])
         state["exp_avg_sq"] = torch.where(awake, second, state["exp_avg_sq"])

@@ -32,3 +32,13 @@ def check_values(group: Mapping[str, Any], defaults: Mapping[str, Any], told: st
     for name, default in unpack(defaults).items():
         if is_number(default):
             numbers_of(name, [group.get(key_of(name))], lambda _: told)
+
+
+def check_together(optimizer: str, wrong: str | None) -> None:
+    """Refuse values that do not go together.
+
+    Raises:
+        OptimizerError: Something is wrong with them.
+    """
+    if wrong is not None:
+        raise OptimizerError(f"{optimizer}: {wrong}")

@@ -75,23 +75,22 @@ def optimizer_class(named: Named) -> OptimizerClass:
         >>> optimizer_class("adamw").defaults["beta1"]
         0.9
     """
-    return _found(named)
-
-
-def _found(named: Any) -> OptimizerClass:
-    if isinstance(named, type) and issubclass(named, torch.optim.Optimizer):
-        return _read(named)
+    found: Any = torch_optimizers().get(named) if isinstance(named, str) else named
+    if _is_class(found):
+        return _read(found)
     if not isinstance(named, str):
         raise RuleError(
             f"optimizer={shown(named)} is no optimizer. Give the lower-case name of a torch.optim class "
             f"or of ours ({', '.join(ours_alone())}), or an optimizer class."
         )
-    if named in torch_optimizers():
-        return _read(torch_optimizers()[named])
     if named in ALGORITHMS:
         return _of_ours(named)
     known = {*torch_optimizers(), *ALGORITHMS}
     raise RuleError(f"optimizer={shown(named)} is not known. {nearest(named[:LONGEST].lower(), known)}")
+
+
+def _is_class(found: object) -> bool:
+    return isinstance(found, type) and issubclass(found, torch.optim.Optimizer)
 
 
 def ours_alone() -> list[str]:

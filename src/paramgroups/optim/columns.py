@@ -107,7 +107,8 @@ def numbers_of(name: str, values: Sequence[Any], told: Told = in_group) -> Float
     Raises:
         OptimizerError: A value is out of it, or no number.
     """
-    found = [part_of(value, name) for value in values] if set(map(type, values)) - PLAIN else values
+    parts = name in PARTS or set(map(type, values)) - PLAIN
+    found = [part_of(value, name) for value in values] if parts else values
     domain = domain_of(name)
     try:
         numbers = np.array(found, np.float64)

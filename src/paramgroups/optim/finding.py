@@ -18,6 +18,8 @@ Groups = Sequence[dict[str, Any]]
 Bools = NDArray[np.bool_]
 
 PARAMS = itemgetter("params")
+LOCAL = "to_local"
+"""What `DTensor` has and others have not; to import it would load all of torch.distributed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +28,7 @@ class Found:
 
     Attributes:
         params: All parameters.
+        tensors: What is stepped of each: of one that is spread over several processes, the part that is here.
         lengths: How many each group has.
         grads: Their gradients, where there are any.
         active: Which of them are stepped: they are trained, have a gradient, and a rate that is not 0.
@@ -35,12 +38,18 @@ class Found:
     """
 
     params: list[Tensor]
+    tensors: list[Tensor]
     lengths: list[int]
     grads: list[Tensor | None]
     active: Bools
     whole: bool
     param_traits: Ints
     grad_traits: Ints
+
+    @property
+    def sharded(self) -> bool:
+        """Whether some are spread over several processes."""
+        return self.tensors is not self.params
 
     def holds(self, other: "Found") -> bool:
         """Whether these are the same parameters in the same groups."""
@@ -71,8 +80,10 @@ def look(params: list[Tensor], lengths: list[int], awake: Bools) -> Found:
     if any(map(is_, grads, repeat(None))) or not all(trained):
         known = [grad is not None for grad in grads]
         active = awake & np.array(known, np.bool_) & np.array(trained, np.bool_)
-    whole = bool(active.all())
-    both: tuple[Sequence[Any], ...] = (params, grads)
+    whole, tensors = bool(active.all()), params
+    if any(hasattr(kind, LOCAL) for kind in set(map(type, params))):
+        tensors, grads = list(map(local, params)), list(map(local, grads))
+    both: tuple[Sequence[Any], ...] = (tensors, grads)
     stepped, given = (things if whole else _chosen(things, active) for things in both)
     traits = read([*stepped, *given])
     if any(map(Tensor.is_neg, given)):  # a view that is to be read with the other sign, which no trait tells
@@ -80,13 +91,19 @@ def look(params: list[Tensor], lengths: list[int], awake: Bools) -> Found:
     halves = traits[: len(stepped)], traits[len(stepped) :]
     if not whole:
         halves = _spread(halves[0], active), _spread(halves[1], active)
-    return Found(params, lengths, grads, active, whole, *halves)
+    return Found(params, tensors, lengths, grads, active, whole, *halves)
 
 
 def params_of(groups: Groups) -> tuple[list[Tensor], list[int]]:
     """All parameters, and how many each group has."""
     members = list(map(PARAMS, groups))
     return list(chain.from_iterable(members)), list(map(len, members))
+
+
+def local(tensor: Any) -> Any:
+    """The part of a tensor that is in this process: all of it, unless it is spread over several."""
+    found = getattr(tensor, LOCAL, None)
+    return tensor if found is None else found()
 
 
 def _chosen(things: Sequence[Any], active: Bools) -> Sequence[Any]:

@@ -45,6 +45,10 @@ class Stepper(Protocol):
     def evaluates(self) -> bool:
         """Whether it evaluates the loss itself."""
 
+    @property
+    def sharded(self) -> bool:
+        """Whether parameters are spread over several processes."""
+
     def find(self, groups: Groups, states: States) -> None:
         """Look at everything that a step hangs on."""
 
@@ -56,6 +60,9 @@ class Stepper(Protocol):
 
     def drop(self) -> None:
         """Let go of the gradients."""
+
+    def undo(self, states: States) -> None:
+        """Take back what was made for a step that is not made."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,9 +14,9 @@ from paramgroups.errors import OptimizerError
 from paramgroups.optim.algorithms import Algorithm
 from paramgroups.optim.backends import Batch, plan_chunks
 from paramgroups.optim.backends.batch import Backend, Ints
-from paramgroups.optim.finding import Found
-from paramgroups.optim.memory import HALVES, Memory
-from paramgroups.optim.parts import Part, plain
+from paramgroups.optim.finding import Found, local
+from paramgroups.optim.memory import HALVES, Memory, lack, reach
+from paramgroups.optim.parts import Part, RowCount, plain
 from paramgroups.optim.rows import Cut
 
 BackendOf = Callable[[torch.device, torch.dtype], Backend]
@@ -88,15 +89,17 @@ def lay_out(ground: Ground, places: Sequence[int]) -> list[Part]:
         OptimizerError: A gradient, a state or a setting cannot be stepped. No state is made then.
     """
     found = ground.found
-    turns = turns_of([found.params[place] for place in places])
+    turns = turns_of([found.tensors[place] for place in places])
     kinds: dict[Kind, list[int]] = {}
     for place, turn in zip(places, turns, strict=True):
-        param, rule = found.params[place], ground.rules[ground.owners[place]]
+        param, rule = found.tensors[place], ground.rules[ground.owners[place]]
         grad = found.grads[place] if found.active[place] else None
         check_gradient(param, param if grad is None else grad)
         if grad is not None:
             check_memory(param, grad)
-        ground.memory.check(param, rule)
+        ground.memory.check(found.params[place], rule)
+        if param is not found.params[place]:
+            check_shard(rule, cut=place in ground.cuts)
         kinds.setdefault(_kind(param, grad, rule, turn, ground.backend_of), []).append(place)
     ordered = sorted(kinds.items(), key=lambda item: item[0].turn)
     return [_part(kind, np.array(mine), ground) for kind, mine in ordered]
@@ -112,23 +115,27 @@ def _kind(param: Tensor, grad: Tensor | None, rule: Algorithm, turn: int, backen
 def _part(kind: Kind, places: Ints, ground: Ground) -> Part:
     rule, memory, owners = kind.rule, ground.memory, ground.owners[places]
     params = [ground.found.params[place] for place in places.tolist()]
+    tensors = [ground.found.tensors[place] for place in places.tolist()]
     settings = [ground.groups[owner] for owner in owners.tolist()]
     counters = memory.counters(params, rule)
     states = [memory.of(param, rule, own) for param, own in zip(params, settings, strict=True)]
     masters = memory.masters and kind.dtype in HALVES
-    stepped = [memory.master_of(param) for param in params] if masters else params
+    stepped = [local(memory.master_of(param)) for param in params] if masters else tensors
     keys = memory.keys(rule, mastered=masters)
     dicts = [memory.states[param] for param in params] if keys else []
-    rows = [list(map(plain, row)) for row in zip(*states, strict=True)] if rule.states else []
-    segments = cut(params, owners, [ground.cuts.get(place, []) for place in places.tolist()])
-    batch = _batch(kind, stepped, rows, segments)
+    columns = [[plain(local(state)) for state in column] for column in zip(*states, strict=True)]
+    own = [ground.cuts.get(place, []) for place in places.tolist()]
+    known = [memory.row_counts(param, cut=bool(cuts)) for param, cuts in zip(params, own, strict=True)]
+    segments = cut(tensors, owners, own, known)
+    batch = _batch(kind, stepped, columns, segments)
     batch.statistics = ground.statistics
     return Part(
         batch=batch,
         backend=kind.backend,
-        params=params,
+        params=tensors,
         places=places,
         settings=segments.settings,
+        rows=_rows(segments, tensors, known, dicts),
         pieces=batch.chunks,
         counters=counters,
         dicts=dicts,
@@ -162,34 +169,60 @@ def real(dtype: torch.dtype) -> torch.dtype:
     return dtype.to_real() if dtype.is_complex else dtype
 
 
-def cut(params: Sequence[Tensor], owners: Ints, cuts: Sequence[Sequence[tuple[Cut, int]]]) -> Segments:
-    """Cut tensors where rows have settings of their own.
+def cut(
+    params: Sequence[Tensor],
+    owners: Ints,
+    cuts: Sequence[Sequence[tuple[Cut, int]]],
+    counts: Sequence[Tensor | None],
+) -> Segments:
+    """Cut tensors where rows have settings of their own, or were stepped as often as no others.
 
-    >>> tensor = torch.zeros(5, 2)
-    >>> segments = cut([tensor], np.array([0]), [[(Cut(0, 0, 1, 3), 7)]])
-    >>> segments.starts.tolist(), segments.counts.tolist(), segments.settings.tolist()
-    ([0, 2, 6], [2, 4, 4], [0, 7, 0])
+    Args:
+        params: The tensors.
+        owners: The settings of each.
+        cuts: Of each its rows with others, and which those are.
+        counts: How often each of its rows was stepped, where they were not all alike.
+
+    Example:
+        >>> segments = cut([torch.zeros(5, 2)], np.array([0]), [[(Cut(0, 0, 1, 3), 7)]], [None])
+        >>> segments.starts.tolist(), segments.counts.tolist(), segments.settings.tolist()
+        ([0, 2, 6], [2, 4, 4], [0, 7, 0])
     """
-    rows = [
-        (place, *piece)
-        for place, (param, owner, own) in enumerate(zip(params, owners.tolist(), cuts, strict=True))
-        for piece in _pieces(param, owner, own)
-    ]
+    each = zip(params, owners.tolist(), cuts, counts, strict=True)
+    rows = [(place, *piece) for place, (param, *own) in enumerate(each) for piece in _pieces(param, *own)]
     return Segments(*(np.array(column, np.int64) for column in zip(*rows, strict=True)))
 
 
-def _pieces(param: Tensor, owner: int, own: Sequence[tuple[Cut, int]]) -> list[tuple[int, int, int]]:
+def _pieces(
+    param: Tensor, owner: int, cuts: Sequence[tuple[Cut, int]], counts: Tensor | None
+) -> list[tuple[int, int, int]]:
     """Start, count and settings of each piece of a tensor."""
     total = param.numel() * (2 if param.is_complex() else 1)
-    if not own or not total:
+    if not total or (not cuts and counts is None):
         return [(0, total, owner)]
-    size = total // param.shape[0]
-    pieces, here = [], 0
-    for rows, settings in sorted(own, key=lambda one: one[0].start):
-        start, stop = rows.start * size, rows.stop * size
-        pieces += [(here, start - here, owner), (start, stop - start, settings)]
-        here = stop
-    return [piece for piece in (*pieces, (here, total - here, owner)) if piece[1]]
+    settings = np.full(param.shape[0], owner)
+    for rows, own in cuts:
+        settings[rows.start : rows.stop] = own
+    differs = settings[1:] != settings[:-1]
+    if counts is not None:
+        differs |= np.diff(counts.numpy()) != 0
+    edges = [0, *(np.flatnonzero(differs) + 1).tolist(), len(settings)]
+    size = total // len(settings)
+    return [(start * size, (stop - start) * size, int(settings[start])) for start, stop in pairwise(edges)]
+
+
+def _rows(
+    segments: Segments, tensors: Sequence[Tensor], counts: Sequence[Tensor | None], dicts: Sequence[Any]
+) -> list[RowCount]:
+    """The segments of tensors whose rows are counted one by one."""
+    found = []
+    for number, place in enumerate(segments.tensor_of.tolist()):
+        known = counts[place]
+        if known is not None and segments.counts[number]:
+            size = tensors[place].numel() * (2 if tensors[place].is_complex() else 1) // len(known)
+            start, count = int(segments.starts[number]) // size, int(segments.counts[number]) // size
+            found.append(RowCount(number, known, slice(start, start + count), dicts[place]))
+    return found
 
 
 def is_strided(tensor: Tensor) -> bool:
@@ -235,12 +268,7 @@ def _span(tensor: Tensor) -> tuple[str, int, int]:
     if not tensor.numel() or tensor.layout is not torch.strided:
         return str(tensor.device), 0, 0
     start = tensor.data_ptr()
-    return str(tensor.device), start, start + _reach(tensor) * tensor.element_size()
-
-
-def _reach(tensor: Tensor) -> int:
-    """How many numbers lie between a tensor's first and the end of its last."""
-    return 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return str(tensor.device), start, start + reach(tensor) * tensor.element_size()
 
 
 def check_gradient(param: Tensor, grad: Tensor) -> None:
@@ -264,18 +292,40 @@ def check_gradient(param: Tensor, grad: Tensor) -> None:
         )
 
 
+def check_shard(rule: Algorithm, *, cut: bool) -> None:
+    """Refuse what needs the whole of a tensor that is spread over several processes.
+
+    Raises:
+        OptimizerError: Rows of it have settings of their own, or the rule needs its norms.
+    """
+    if cut or rule.trust is not None:
+        what = "rows with settings of their own" if cut else f"the norms that {rule.name} needs"
+        raise OptimizerError(
+            f"A parameter is spread over several processes, and here is a part of it: {what} would be taken "
+            "from that alone. Leave the parameter whole (fully_shard with ignored_params)."
+        )
+
+
 def check_memory(param: Tensor, grad: Tensor) -> None:
     """Refuse what has no memory to be stepped in, which a kernel would read and write all the same.
 
     Raises:
-        OptimizerError: The storage of one was freed, or made smaller than the tensor is.
+        OptimizerError: There is none, several numbers share a place, or the storage of one was freed, or made
+            smaller than the tensor is.
     """
+    if param.is_meta:
+        raise OptimizerError(
+            f"A parameter of shape {tuple(param.shape)} is on meta, where there are no numbers to step. "
+            'Move the model first: model.to_empty(device="cpu").'
+        )
+    if any(size > 1 and stride == 0 for size, stride in zip(param.shape, param.stride(), strict=True)):
+        raise OptimizerError(
+            f"A parameter of shape {tuple(param.shape)} was expanded: several of its numbers are at one place "
+            "in memory. Make it of param.clone()."
+        )
     for what, tensor in (("parameter", param), ("gradient", grad)):
-        needed = (tensor.storage_offset() + _reach(tensor)) * tensor.element_size()
-        there = tensor.untyped_storage().nbytes()
-        if tensor.numel() and there < needed:
+        if lacking := lack(tensor):
             raise OptimizerError(
-                f"A parameter of shape {tuple(param.shape)}: the storage of the {what} has {there:,} of the "
-                f"{needed:,} bytes that it needs. It was freed since, or resized. Restore it, or set its "
-                "grad to None."
+                f"A parameter of shape {tuple(param.shape)}: the storage of the {what} has {lacking}. It was "
+                "freed since, or resized. Restore it, or set its grad to None."
             )

@@ -7,7 +7,7 @@ import numpy as np
 from paramgroups.errors import OptimizerError
 from paramgroups.optim.backends.batch import Floats, Sums
 from paramgroups.optim.delegates import Delegate
-from paramgroups.optim.finding import Groups
+from paramgroups.optim.finding import LOCAL, Groups
 from paramgroups.optim.memory import States
 from paramgroups.optim.rows import rowed
 from paramgroups.optim.statistics import Told
@@ -37,6 +37,11 @@ class Loan:
     def evaluates(self) -> bool:
         """Whether its class evaluates the loss itself, as LBFGS does: such gradients are not clipped."""
         return self.delegate.needs_closure
+
+    @property
+    def sharded(self) -> bool:
+        """Whether parameters are spread over several processes."""
+        return any(hasattr(param, LOCAL) for param in self._stepped)
 
     def find(self, groups: Groups, states: States) -> None:
         """Look which parameters are stepped: they are trained, have a gradient, and a rate that is not 0.
@@ -76,6 +81,9 @@ class Loan:
         closure = closure if self.evaluates else None
         self.delegate.step(self._groups, self._states, self._stepped, scales=scales, closure=closure)
         return [] if before is None else [self._told(before.sums())]
+
+    def undo(self, states: States) -> None:
+        """A class makes its state within its step, so there is nothing to take back."""
 
     def drop(self) -> None:
         """Let go of groups and parameters."""

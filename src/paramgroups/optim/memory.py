@@ -6,12 +6,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 
 from paramgroups.errors import OptimizerError, shown
 from paramgroups.optim.algorithms import Algorithm
+from paramgroups.optim.finding import local
 
 STEP = "step"
 MASTER = "master"
+ROW_STEP = "row_step"
 HALVES = (torch.float16, torch.bfloat16)
 UNCOUNTED = ("sgd",)
 """Of these torch keeps no count of steps: a buffer that is there stands for one."""
@@ -54,7 +57,7 @@ class Memory:
     def knows(self, param: Tensor, rule: Algorithm) -> bool:
         """Whether a parameter has been stepped by this rule, or might be without anything being made."""
         if not self.keys(rule, mastered=self.masters and param.dtype in HALVES):
-            return param.requires_grad  # there is nothing to know
+            return param.requires_grad and not is_lazy(param)  # there is nothing to know
         state = self.states.get(param, {})
         kept = [state.get(key) for key in rule.states]
         return bool(state) and all(isinstance(one, Tensor) and one.shape == param.shape for one in kept)
@@ -83,6 +86,27 @@ class Memory:
             self.states[param][key] = view
         return numbers
 
+    def row_counts(self, param: Tensor, *, cut: bool) -> Tensor | None:
+        """How often each row of a parameter was stepped; None where that is one number.
+
+        Rows that were frozen while others learned start as young as they are: with the count of the others
+        their first steps would be three times too large under Adam.
+
+        Args:
+            param: The parameter.
+            cut: Whether rows of it have settings of their own, and may be stepped without the others.
+        """
+        state = self.states.get(param, {})
+        known = state.get(ROW_STEP)
+        if known is not None and known.shape == param.shape[:1]:
+            state[ROW_STEP] = known.to("cpu", torch.float32)
+        elif cut and self.counted and param.numel():
+            state[ROW_STEP] = torch.full(param.shape[:1], float(state[STEP]), dtype=torch.float32)
+        else:
+            return None
+        counts: Tensor = state[ROW_STEP]
+        return counts
+
     def keys(self, rule: Algorithm, *, mastered: bool) -> list[str]:
         """The keys of the state of a parameter that this rule steps."""
         counters = (STEP, *rule.scalars) if self.counted else ()
@@ -107,6 +131,8 @@ def _check_state(key: str, found: Any, param: Tensor) -> None:
         what = f"{shown(found)} as its {key}, which is no dense tensor"
     elif found.shape != param.shape:
         what = f"a {key} of shape {tuple(found.shape)}: it was resized since"
+    elif lacking := lack(local(found)):
+        what = f"a {key} whose storage has {lacking}"
     else:
         return
     raise OptimizerError(f"A parameter of shape {tuple(param.shape)} has {what}. {ANEW}")
@@ -120,6 +146,18 @@ def _check_number(key: str, found: Any, param: Tensor) -> None:
             f"A parameter of shape {tuple(param.shape)} has {shown(found)} as its {key}, which is no number. "
             f"{ANEW}"
         ) from error
+
+
+def lack(tensor: Tensor) -> str:
+    """What the storage of a tensor has and needs, where it has too little."""
+    needed = (tensor.storage_offset() + reach(tensor)) * tensor.element_size()
+    there = tensor.untyped_storage().nbytes()
+    return f"{there:,} of the {needed:,} bytes that it needs" if tensor.numel() and there < needed else ""
+
+
+def reach(tensor: Tensor) -> int:
+    """How many numbers lie between a tensor's first and the end of its last."""
+    return 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
 
 
 def precise(dtype: torch.dtype) -> torch.dtype:

@@ -1,6 +1,7 @@
 """The optimizer: a rate of its own for every tensor, in one pass."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from paramgroups.errors import OptimizerError
 from paramgroups.optim.algorithms import ALGORITHMS
 from paramgroups.optim.backends.batch import NONFINITE, Floats
 from paramgroups.optim.backends.choosing import check_backend
-from paramgroups.optim.checking import check_settings, check_values
+from paramgroups.optim.checking import check_settings, check_together, check_values
 from paramgroups.optim.clipping import clips, factors_of
 from paramgroups.optim.hyperparameters import CLIPPING
 from paramgroups.optim.jobs import Job, Options, jobs_of
@@ -117,6 +118,7 @@ class Optimizer(torch.optim.Optimizer):
         try:
             if name in ALGORITHMS:
                 check_values(added, defaults, "a group that is added")
+                check_together(name, ALGORITHMS[name].check(added))
         except OptimizerError:
             self.param_groups.pop()
             raise
@@ -175,15 +177,24 @@ class Optimizer(torch.optim.Optimizer):
             state_dict: As torch has it. Where torch rounds the state of half-precision parameters to their
                 dtype, it stays float32. Who steps a group stays as it is.
         """
-        steppers = [group.get(OPTIMIZER) for group in self.param_groups]
-        super().load_state_dict(state_dict)
-        for group, name in zip(self.param_groups, steppers, strict=True):
-            group.pop(OPTIMIZER, None)
-            group.update({} if name is None else {OPTIMIZER: name})
-        numbers = [number for group in state_dict["param_groups"] for number in group["params"]]
+        own = [{OPTIMIZER: group[OPTIMIZER]} if OPTIMIZER in group else {} for group in self.param_groups]
+        loaded: list[dict[str, Any]] = []
+
+        def take(_: Any, state: dict[str, Any]) -> dict[str, Any]:
+            each = zip(state["param_groups"], chain(own, repeat({})), strict=False)
+            groups = [{key: group[key] for key in group if key != OPTIMIZER} | mine for group, mine in each]
+            loaded.append({**state, "param_groups": groups})
+            return loaded[0]
+
+        last = self.register_load_state_dict_pre_hook(take)  # after those of users, which may change it
+        try:
+            super().load_state_dict(state_dict)
+        finally:
+            last.remove()
+        numbers = [number for group in loaded[0]["param_groups"] for number in group["params"]]
         params = [param for group in self.param_groups for param in group["params"]]
         for number, param in zip(numbers, params, strict=True):
-            keep_precision(self.state, param, state_dict["state"].get(number))
+            keep_precision(self.state, param, loaded[0]["state"].get(number))
         self._forget()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -196,9 +207,7 @@ class Optimizer(torch.optim.Optimizer):
         super().__setstate__(state)
         self._forget()
         for group in self.param_groups:
-            defaults = self._known.defaults(group.get(OPTIMIZER, self._main))
-            for key, value in {**defaults, **CLIPPING}.items():
-                group.setdefault(key, value)
+            self._fill(group)
 
     @property
     def _step_supports_amp_scaling(self) -> bool:
@@ -216,16 +225,29 @@ class Optimizer(torch.optim.Optimizer):
         """Who steps which groups, found anew where it has changed."""
         asked = [group.get(OPTIMIZER) for group in self.param_groups]
         if asked != self._asked:
+            for group in self.param_groups:
+                if group.get(OPTIMIZER) is not None:
+                    self._fill(group)
+            asked = [group.get(OPTIMIZER) for group in self.param_groups]
             names = [self._main if name is None else name for name in asked]
             self._jobs = jobs_of(names, self.param_groups, self.state, self._known, self._options)
             self._asked = asked
         return self._jobs
+
+    def _fill(self, group: dict[str, Any]) -> None:
+        """Give a group what its optimizer reads and it lacks; that one it keeps by name."""
+        if group.get(OPTIMIZER) is not None:
+            group[OPTIMIZER] = self._known.name_of(group[OPTIMIZER])
+        defaults = self._known.defaults(group.get(OPTIMIZER) or self._main)
+        for key, value in {**defaults, **CLIPPING}.items():
+            group.setdefault(key, value)
 
     def _step(self, jobs: Sequence[Job], closure: Closure | None) -> None:
         self._told, self._unscale = [], 1.0 / _number(getattr(self, "grad_scale", None), 1.0)
         if _number(getattr(self, "found_inf", None), 0.0):
             self.skipped += 1
             return
+        goes = False
         try:
             for job in jobs:
                 job.find(self.param_groups, self.state)
@@ -235,12 +257,20 @@ class Optimizer(torch.optim.Optimizer):
         finally:
             for job in jobs:
                 job.stepper.drop()
+                if not goes:
+                    job.stepper.undo(self.state)
 
     def _gate(self, jobs: Sequence[Job]) -> tuple[bool, Floats | None]:
         """Whether the step is made, and what each group's gradients are multiplied by."""
         groups, unscale = self.param_groups, self._unscale
         if not (self._options.skip_nonfinite or clips(groups)):
             return True, None if unscale == 1.0 else np.full(len(groups), unscale)
+        if any(job.stepper.sharded for job in jobs):
+            raise OptimizerError(
+                "Parameters are spread over several processes, and here is a part of each gradient: "
+                "clip_norm and skip_nonfinite would act on that alone. Leave them out, and call "
+                "torch.nn.utils.clip_grad_norm_ before the step."
+            )
         told = [one for job in jobs for one in job.measure()]
         sums = total(told, len(groups))
         if self._options.skip_nonfinite and sums[:, NONFINITE].any():

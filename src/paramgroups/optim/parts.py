@@ -3,21 +3,38 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from operator import is_, itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from paramgroups.optim.backends.batch import NONFINITE, Backend, Batch, Floats, Ints, Sums
+from paramgroups.optim.backends.reading import reading_again
 from paramgroups.optim.backends.traits import ADDRESS
-from paramgroups.optim.finding import Bools, Found
-from paramgroups.optim.memory import STEP
+from paramgroups.optim.finding import Bools, Found, local
+from paramgroups.optim.memory import ROW_STEP, STEP, States
 
 TRUST = "trust"
 RATE = "lr"
 
 Numbers = dict[str, Floats]
+
+
+class RowCount(NamedTuple):
+    """A segment whose rows are counted by themselves.
+
+    Attributes:
+        segment: Its number.
+        counts: How often each row of its tensor was stepped.
+        rows: Which of them are in it.
+        state: Where the optimizer keeps the counts.
+    """
+
+    segment: int
+    counts: Tensor
+    rows: slice
+    state: dict[str, Any]
 
 
 @dataclass
@@ -34,6 +51,7 @@ class Part:
         counters: One number of each tensor, of which the states hold views.
         dicts: The states of its tensors as the optimizer has them.
         kept: What is in there, by key.
+        rows: The segments whose rows are counted by themselves.
         strided: Whether the tensors are no plain runs of real numbers, and are stepped as copies.
         masters: Whether float32 forms of the parameters are stepped.
     """
@@ -47,11 +65,14 @@ class Part:
     counters: dict[str, Tensor] = field(repr=False)
     dicts: list[dict[str, Any]] = field(repr=False)
     kept: dict[str, list[Any]] = field(repr=False)
+    rows: list[RowCount] = field(repr=False)
     strided: bool = False
     masters: bool = False
 
     def __post_init__(self) -> None:
-        self._versions = versions_of(self.params) if self.masters else []
+        kept = [local(tensor) for tensors in self.kept.values() for tensor in tensors]
+        self._read_kept = reading_again(kept)
+        self._traits = self._read_kept()
         self._first = np.searchsorted(self.batch.tensor_of, np.arange(len(self.places)))
         self._segments = np.ones(len(self.settings), np.bool_)
         self._tensors = np.ones(len(self.places), np.bool_)
@@ -59,13 +80,16 @@ class Part:
 
     @property
     def holds(self) -> bool:
-        """Whether the optimizer's states are still those that were laid out."""
+        """Whether the optimizer's states are still those that were laid out, and where they were."""
+        if any(row.state.get(ROW_STEP) is not row.counts for row in self.rows):
+            return False
         try:
-            return all(
+            same = all(
                 all(map(is_, map(itemgetter(key), self.dicts), tensors)) for key, tensors in self.kept.items()
             )
         except KeyError:
             return False
+        return same and np.array_equal(self._read_kept(), self._traits)
 
     def fill(self, numbers: Numbers, names: Iterable[str]) -> None:
         """Take over hyperparameters that are others than before."""
@@ -79,11 +103,17 @@ class Part:
         everything = len(self.places) == len(found.params)
         grads = found.grads if everything else [found.grads[place] for place in self.places.tolist()]
         batch = self.batch
-        batch.grads = [None if grad is None else plain(grad) for grad in grads] if self.strided else grads
+        if self.strided:  # of the others some may be sparse
+            active = found.active[self.places].tolist()
+            each = zip(grads, active, strict=True)
+            grads = [plain(grad) if here and grad is not None else None for grad, here in each]
+        batch.grads = grads
         if batch.addresses is not None:
             batch.addresses[1] = found.grad_traits[self.places, ADDRESS]
         steps = self.counters[STEP].numpy()[batch.tensor_of]
         np.add(steps, 1.0, out=batch.steps)
+        for row in self.rows:
+            batch.steps[row.segment] = row.counts[row.rows.start] + 1.0
         for name in batch.algorithm.scalars:
             column = batch.algorithm.hypers.index(name)
             batch.hypers[:, column] = self.counters[name].numpy()[batch.tensor_of]
@@ -120,11 +150,18 @@ class Part:
         self._advance()
         if self.strided or self.masters:
             self._copy_back()
-            self._versions = versions_of(self.params) if self.masters else []
         else:
             # a kernel writes past autograd, which is to tell when something that it keeps was written
             torch.autograd.graph.increment_version(self._stepped)
         return sums
+
+    def unmake(self, states: States) -> None:
+        """Take the states away that no step has written yet."""
+        for place in np.flatnonzero(self.counters[STEP].numpy() == 0.0).tolist() if self.kept else ():
+            for key in (*self.kept, ROW_STEP):
+                self.dicts[place].pop(key, None)
+            if not states.get(self.params[place], True):
+                del states[self.params[place]]
 
     def drop(self) -> None:
         """Let go of gradients, which would live on here when they are set to None."""
@@ -157,22 +194,20 @@ class Part:
             for name, numbers in zip(rule.scalars, after, strict=True):
                 self.counters[name].numpy()[tensors] = np.asarray(numbers)[tensors]
         self.counters[STEP].numpy()[tensors] += 1.0
+        for row in self.rows:
+            if self._segments[row.segment]:
+                row.counts[row.rows] += 1.0
 
     def _renew_masters(self) -> None:
-        """Whoever wrote a parameter since, by loading for example, is followed."""
-        if versions_of(self.params) != self._versions:
-            for master, param in zip(self.batch.params, self.params, strict=True):
-                master.copy_(torch.where(master.to(param.dtype) == param, master, param.float()))
+        """Whoever wrote a parameter since, to load or to clamp it, is followed."""
+        for place in np.flatnonzero(self._tensors).tolist():
+            param, master = self.params[place], self.batch.params[place]
+            torch.where(master.to(param.dtype) == param, master, param.float(), out=master)
 
     def _copy_back(self) -> None:
         for place in np.flatnonzero(self._tensors).tolist():
             param, numbers = self.params[place], self.batch.params[place]
             param.copy_((torch.view_as_complex(numbers) if param.is_complex() else numbers).view(param.shape))
-
-
-def versions_of(tensors: Iterable[Tensor]) -> list[int]:
-    """How often each tensor was written."""
-    return [tensor._version for tensor in tensors]  # noqa: SLF001  # torch's only name for it
 
 
 def batch_sums(sums: Sums) -> Floats:

@@ -136,13 +136,8 @@ class Pass:
 
         self._changed.update(self._columns.read(settings, told))
         if self._changed - {RATE}:  # also what a step has found that raised then
-            self._rules = [self._rule_of(group, told(place)) for place, group in enumerate(groups)]
+            self._rules = list(map(self._family.of, groups))
             self._check_rows(settings[len(groups) :], groups, cuts)
-
-    def _rule_of(self, group: dict[str, Any], told: str) -> Algorithm:
-        if wrong := self._family.check(group):
-            raise OptimizerError(f"{wrong} That is in {told}.")
-        return self._family.of(group)
 
     def _check_rows(self, settings: Sequence[dict[str, Any]], groups: Groups, cuts: Sequence[Cut]) -> None:
         """Rows share their tensor's rule, so they differ only in what that reads of each segment."""
@@ -175,6 +170,11 @@ class Pass:
         parts = lay_out(ground, places.tolist())
         return Layout(_expected(found, places), cuts, self._rules, laid, parts, list(states.values()))
 
+    @property
+    def sharded(self) -> bool:
+        """Whether parameters are spread over several processes."""
+        return self._layout is not None and self._layout.found.sharded
+
     def measure(self) -> list[Told]:
         """What the gradients are, without a write."""
         return [self._told(part, part.measure()) for part in self._running]
@@ -184,6 +184,12 @@ class Pass:
         scales = None if factors is None else factors[self._groups_of]
         sums = [(part, part.step(scales)) for part in self._running]
         return [self._told(part, found) for part, found in sums if found is not None]
+
+    def undo(self, states: States) -> None:
+        """Take back the states of what was never stepped: a buffer that is there stands for a step."""
+        layout, self._layout = self._layout, None
+        for part in layout.parts if layout else ():
+            part.unmake(states)
 
     def drop(self) -> None:
         """Let go of the gradients."""
@@ -204,6 +210,6 @@ def _expected(found: Found, places: Ints) -> Found:
     """What is laid out: gradients that are not there yet are taken to be as their parameters are."""
     params, grads = found.param_traits.copy(), found.grad_traits.copy()
     waiting = places[~found.active[places]]
-    params[waiting] = read([found.params[place] for place in waiting.tolist()])
+    params[waiting] = read([found.tensors[place] for place in waiting.tolist()])
     grads[waiting] = params[waiting]
     return replace(found, grads=[], param_traits=params, grad_traits=grads)

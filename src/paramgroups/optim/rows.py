@@ -7,6 +7,7 @@ from operator import contains
 from typing import Any
 
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 
 from paramgroups.errors import OptimizerError, nearest, shown
 from paramgroups.optim.hyperparameters import pack, unpack
@@ -111,7 +112,7 @@ def _cut(number: int, group: Group, names: Sequence[str], row: Group) -> Cut:
 
 def _check_range(tensor: Tensor, row: Group) -> None:
     name, start, stop = (row[key] for key in PLACE)
-    there = tensor.shape[0] if tensor.dim() else 0
+    there = 0 if is_lazy(tensor) or not tensor.dim() else tensor.shape[0]
     if not (isinstance(start, int) and isinstance(stop, int) and 0 <= start < stop <= there):
         raise OptimizerError(
             f'Rows {shown(start)} to before {shown(stop)} of "{name}": it has {there:,} rows, and a range '

@@ -25,9 +25,9 @@ class Algorithm:
         scalars: Torch's keys of the state that has one number a segment, beside `step`. They are the last
             of `hypers`, as they stand before this step, and start at 1.
         advance: `(step, *hypers) -> scalars` as they stand after this step; of arrays too.
-        trust: `(Σg², Σw², Σu², *hypers) -> ratio` of a whole tensor, where g is what the rule is given, so
-            after clipping, and u is the update of a step that was rehearsed with `lr` and `trust` 1. The
-            ratio is then the hyperparameter `trust`, the last one.
+        trust: `(Σg², Σw², Σu², *hypers) -> ratio` of all that is stepped of a tensor. g is what the rule is
+            given, so after clipping, and u the update of a step that was rehearsed with `lr` and `trust` 1.
+            The ratio is then the hyperparameter `trust`, the last one.
     """
 
     name: str

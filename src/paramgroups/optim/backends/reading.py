@@ -6,8 +6,9 @@ instead: ten nanoseconds.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -45,8 +46,26 @@ def read(tensors: Sequence[Tensor]) -> Ints:
         ([6, 6], [1, 0])
     """
     fast = _fast()
-    found = None if fast is None else fast(tensors)
+    found = None if fast is None else fast.rows(fast.handles(tensors))
     return read_by_attributes(tensors) if found is None else found
+
+
+def reading_again(tensors: Sequence[Tensor]) -> Callable[[], Ints]:
+    """What reads some tensors of our own again and again, for less: where each is told from is found once.
+
+    Args:
+        tensors: What is read. It must not be given to `torch.utils.swap_tensors`.
+    """
+    tensors, fast = list(tensors), _fast()
+    if fast is None:
+        return partial(read_by_attributes, tensors)
+    handles = fast.handles(tensors)
+
+    def read_again() -> Ints:
+        rows = fast.rows(handles)
+        return read_by_attributes(tensors) if rows is None else rows
+
+    return read_again
 
 
 def read_by_attributes(tensors: Sequence[Tensor]) -> Ints:
@@ -78,20 +97,36 @@ def hashed(shape: Sequence[int]) -> int:
     return found - (1 << BITS) if found >> (BITS - 1) else found
 
 
+class Fast(NamedTuple):
+    """Reading by torch's C interface.
+
+    Attributes:
+        addresses: The functions that are asked.
+        ask: Asks them, and fills rows; whether one of the tensors could not be read.
+    """
+
+    addresses: Ints
+    ask: Callable[[Ints, Ints, Ints], bool]
+
+    def handles(self, tensors: Sequence[Tensor]) -> Ints:
+        """Where each tensor is told from, for as long as it is the same object."""
+        return np.fromiter(map(_HANDLE, tensors), np.int64, len(tensors))
+
+    def rows(self, handles: Ints) -> Ints | None:
+        """What is told; None where one of them is odd, and is to be asked in Python."""
+        rows = np.empty((len(handles), COLUMNS), np.int64)
+        return None if self.ask(self.addresses, handles, rows) else rows
+
+
 @cache
-def _fast() -> Callable[[Sequence[Tensor]], Ints | None] | None:
-    """The reader that asks torch's C interface; None where there is no such, or no compiler."""
+def _fast() -> Fast | None:
+    """Reading by torch's C interface; None where there is no such, or no compiler."""
     addresses = _interface()
     if addresses is None or not is_installed(BACKENDS["cpu"]):
         return None
     from paramgroups.optim.backends.asking import ask  # noqa: PLC0415 - it needs Numba
 
-    def read_fast(tensors: Sequence[Tensor]) -> Ints | None:
-        handles = np.fromiter(map(_HANDLE, tensors), np.int64, len(tensors))
-        rows = np.empty((len(tensors), COLUMNS), np.int64)
-        return None if ask(addresses, handles, rows) else rows
-
-    return read_fast
+    return Fast(addresses, ask)
 
 
 _HANDLE = attrgetter("_cdata")
