@@ -339,12 +339,16 @@ def test_gradients_are_let_go() -> None:
 
 
 def test_who_is_awake() -> None:
-    awake = Awake.of(np.array([True, False, False, True]), [2, 1, 2], [Cut(2, 1, 0, 1)])
+    tensors = [torch.ones(3)] * 5
+    awake = Awake.of(np.array([True, False, False, True]), [2, 1, 2], [Cut(2, 1, 0, 1)], tensors)
     assert awake.params.tolist() == [True, True, False, False, True]
     assert awake.fits(awake.settings.copy(), [2, 1, 2], [Cut(2, 1, 0, 1)])
     assert not awake.fits(awake.settings, [1, 2, 2], awake.cuts)
     assert not awake.fits(awake.settings, awake.lengths, [Cut(2, 0, 0, 1)])
     assert not awake.fits(~awake.settings, awake.lengths, awake.cuts)
+    covered = [Cut(0, 1, 0, 2), Cut(0, 1, 2, 3), Cut(0, 0, 0, 2)]
+    asleep = Awake.of(np.array([True, False, False, False]), [2], covered, tensors)
+    assert asleep.params.tolist() == [True, False]
 
 
 @BOTH

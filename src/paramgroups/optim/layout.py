@@ -245,7 +245,8 @@ def turns_of(tensors: Iterable[Tensor]) -> list[int]:
         found = np.zeros(len(places), np.int64)
         for here, (start, stop) in enumerate(zip(starts, stops, strict=True)):
             shared = (starts[:here] < stop) & (stops[:here] > start)
-            turns[places[here]] = found[here] = found[:here][shared].max(initial=-1) + 1
+            found[here] = found[:here][shared].max(initial=-1) + 1
+            turns[places[here]] = int(found[here])
     return turns
 
 
@@ -320,8 +321,8 @@ def check_memory(param: Tensor, grad: Tensor) -> None:
         )
     if any(size > 1 and stride == 0 for size, stride in zip(param.shape, param.stride(), strict=True)):
         raise OptimizerError(
-            f"A parameter of shape {tuple(param.shape)} was expanded: several of its numbers are at one place "
-            "in memory. Make it of param.clone()."
+            f"A parameter of shape {tuple(param.shape)} was expanded: several of its numbers are at one "
+            "place in memory. Make it of param.clone()."
         )
     for what, tensor in (("parameter", param), ("gradient", grad)):
         if lacking := lack(tensor):

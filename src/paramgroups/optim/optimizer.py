@@ -93,16 +93,18 @@ class Optimizer(torch.optim.Optimizer):
         own = {**self._known.defaults(self._main), **CLIPPING}
         check_settings(self._main, settings, own)
         self.skipped = 0
+        self._held: set[int] | None = set()
         self._forget()
         super().__init__(params, own | settings)
+        self._held = None
         self._assigned()  # other classes refuse here what they do not step
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group, as torch does; its values are checked.
 
         Raises:
-            OptimizerError: A value is out of its domain, or there is no such optimizer. The group is not
-                added then.
+            OptimizerError: A value is out of its domain, there is no such optimizer, or it refuses the group.
+                The group is not added then.
         """
         group = dict(param_group)
         name = self._main
@@ -111,7 +113,7 @@ class Optimizer(torch.optim.Optimizer):
         defaults = self._known.defaults(name)
         shared = {key: self.defaults[key] for key in CLIPPING}
         given = group if name == self._main else {**shared, **defaults, **group}
-        super().add_param_group(given)
+        self._append(given)
         added = self.param_groups[-1]
         for key in self.defaults.keys() - defaults.keys() - CLIPPING.keys() - group.keys():
             del added[key]  # it is of another optimizer
@@ -119,10 +121,32 @@ class Optimizer(torch.optim.Optimizer):
             if name in ALGORITHMS:
                 check_values(added, defaults, "a group that is added")
                 check_together(name, ALGORITHMS[name].check(added))
+            if self._held is None:
+                self._assigned()
         except OptimizerError:
             self.param_groups.pop()
             raise
-        self._forget()
+
+    def _append(self, group: dict[str, Any]) -> None:
+        """Add a group as torch does, which compares it with all others: for 50,000 that takes minutes.
+
+        While the optimizer is made, tensors that are there twice are looked for at once.
+        """
+        others = self.param_groups
+        if self._held is None:
+            super().add_param_group(group)
+            return
+        self.param_groups = others[:1]
+        try:
+            super().add_param_group(group)
+            added = self.param_groups.pop()
+        finally:
+            self.param_groups = others
+        held = set(map(id, added["params"]))
+        if held & self._held:
+            super().add_param_group(group)  # torch says what is wrong
+        self._held |= held
+        others.append(added)
 
     @torch._disable_dynamo  # type: ignore[attr-defined]  # noqa: SLF001  # as torch's own: to trace a pass is no use
     def step(self, closure: Closure | None = None) -> Any:
@@ -205,6 +229,7 @@ class Optimizer(torch.optim.Optimizer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """What is loaded has other tensors, and may lack a setting that was added since it was saved."""
         super().__setstate__(state)
+        self._held = None
         self._forget()
         for group in self.param_groups:
             self._fill(group)

@@ -1,11 +1,13 @@
 """One pass over all groups of one update rule: laid out once, and run for as long as nothing has changed."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import is_
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from paramgroups.errors import OptimizerError
 from paramgroups.optim.algorithms import Algorithm, Family
@@ -65,12 +67,18 @@ class Awake:
     params: Bools
 
     @classmethod
-    def of(cls, settings: Bools, lengths: list[int], cuts: list[Cut]) -> "Awake":
+    def of(cls, settings: Bools, lengths: list[int], cuts: list[Cut], tensors: Sequence[Tensor]) -> "Awake":
         """Find it."""
         params = np.repeat(settings[: len(lengths)], lengths)
         offsets = np.cumsum([0, *lengths])
-        for own, rows in zip(settings[len(lengths) :].tolist(), cuts, strict=True):
-            params[offsets[rows.group] + rows.member] |= own
+        places = [int(offsets[rows.group]) + rows.member for rows in cuts]
+        covered = Counter[int]()
+        for place, rows in zip(places, cuts, strict=True):
+            covered[place] += rows.stop - rows.start
+        for place, count in covered.items():
+            params[place] &= count < tensors[place].shape[0]
+        for place, own in zip(places, settings[len(lengths) :].tolist(), strict=True):
+            params[place] |= own
         return cls(settings, lengths, cuts, params)
 
     def fits(self, settings: Bools, lengths: list[int], cuts: list[Cut]) -> bool:
@@ -102,7 +110,7 @@ class Pass:
         self._rules: list[Algorithm] = []
         self._changed: set[str] = set()
         self._layout: Layout | None = None
-        self._awake = Awake.of(np.zeros(0, np.bool_), [], [])
+        self._awake = Awake.of(np.zeros(0, np.bool_), [], [], [])
         self._groups_of = self._members = np.zeros(0, np.int64)
 
     def find(self, groups: Groups, states: States) -> None:
@@ -116,7 +124,7 @@ class Pass:
         params, lengths = params_of(groups)
         awake = self._columns.numbers[RATE] != 0.0
         if not self._awake.fits(awake, lengths, cuts):
-            self._awake = Awake.of(awake, lengths, cuts)
+            self._awake = Awake.of(awake, lengths, cuts, params)
         found = look(params, lengths, self._awake.params)
         layout, changed = self._layout, self._changed
         if layout is None or not layout.fits(found, cuts, self._rules, states):

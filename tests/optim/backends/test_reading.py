@@ -65,7 +65,7 @@ ODD: dict[str, Callable[[], Tensor]] = {
 def both(tensors: list[Tensor]) -> tuple[Ints, Ints]:
     fast = reading._fast()
     assert fast is not None
-    found = fast(tensors)
+    found = fast.rows(fast.handles(tensors))
     assert found is not None
     return found, read_by_attributes(tensors)
 
