@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from paramgroups.optim.algorithms import ALGORITHMS
 from paramgroups.optim.backends.choosing import backend_of
+from paramgroups.optim.hyperparameters import CLIPPING
 from paramgroups.optim.memory import UNCOUNTED
 from paramgroups.optim.parts import Part
 from paramgroups.optim.passes import Layout, Pass
@@ -55,7 +56,7 @@ class Walker:
     """
 
     def __init__(self, name: str, *groups: Group, backend: str | None = None, masters: bool = False) -> None:
-        self.groups: list[Group] = [{**ALGORITHMS[name].defaults, **group} for group in groups]
+        self.groups: list[Group] = [{**ALGORITHMS[name].defaults, **CLIPPING, **group} for group in groups]
         self.states: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.walked = Pass(
             ALGORITHMS[name],

@@ -7,12 +7,13 @@ from torch import nn
 
 from paramgroups.optim.backends.reading import read
 from paramgroups.optim.backends.traits import ADDRESS, NUMEL, PLAIN
-from paramgroups.optim.finding import Found, Groups, look, params_of
+from paramgroups.optim.finding import Found, Groups, are_sharded, look, params_of
 from tests.optim.passers import Params, feed, grown
 
 
 def seen(params: Params, awake: list[bool] | None = None, lengths: list[int] | None = None) -> Found:
-    return look([*params], lengths or [len(params)], np.array(awake or [True] * len(params), np.bool_))
+    rates = np.array(awake or [True] * len(params), np.bool_)
+    return look([*params], lengths or [len(params)], rates, sharded=are_sharded(params))
 
 
 def test_parameters_of_all_groups() -> None:
@@ -50,7 +51,7 @@ def test_nothing_is_stepped() -> None:
     found = seen(params)
     assert found.active.tolist() == [False]
     assert found.grad_traits.shape == found.param_traits.shape
-    assert not look([], [], np.zeros(0, np.bool_)).params
+    assert not look([], [], np.zeros(0, np.bool_), sharded=False).params
 
 
 def test_frozen_parameters_of_any_kind_are_not_read() -> None:
@@ -85,18 +86,19 @@ def test_only_what_is_stepped_has_to_be_what_it_was() -> None:
 def test_the_same_parameters_in_the_same_groups() -> None:
     params = grown((2,), (2,))
     found = seen(params)
-    assert found.holds(seen(list(params)))
-    assert not found.holds(seen(params, lengths=[1, 1]))
-    assert not found.holds(seen(params[::-1]))
-    assert not found.holds(seen(params[:1]))
+    assert found.holds([*params], [2])
+    assert not found.holds([*params], [1, 1])
+    assert not found.holds(params[::-1], [2])  # type: ignore[arg-type]  # parameters are tensors
+    assert not found.holds([params[0]], [1])
 
 
-def test_a_gradient_that_is_read_with_the_other_sign_is_no_plain_run() -> None:
-    """It has the address, the shape and the strides of a plain one."""
-    (param,) = grown((2,))
-    both = torch.zeros(2, 2, dtype=torch.float64)
-    param.grad = torch.view_as_complex(both).conj().imag.contiguous()
-    assert seen([param]).grad_traits[0, PLAIN] == 1
-    param.grad = torch._neg_view(torch.ones(2, dtype=torch.float64))
-    assert param.grad.is_contiguous()
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_gradient_that_is_read_with_the_other_sign_is_no_plain_run(count: int) -> None:
+    """One number alone has the address, the shape and the strides of a plain one."""
+    (param,) = grown((count,))
+    both = torch.zeros(count, 2, dtype=torch.float64)
+    param.grad = torch.view_as_complex(both).conj().imag
+    assert param.grad.is_neg()
     assert seen([param]).grad_traits[0, PLAIN] == 0
+    param.grad = param.grad.clone()
+    assert seen([param]).grad_traits[0, PLAIN] == 1

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from paramgroups.errors import OptimizerError
+from paramgroups.optim.hyperparameters import CLIPPING
 from paramgroups.optim.jobs import Job, Options, jobs_of
 from paramgroups.optim.lending import Loan
 from paramgroups.optim.naming import Known
@@ -26,7 +27,7 @@ def made(*names: str, options: Options = OPTIONS) -> tuple[list[Job], list[dict[
     for name in names:
         known.name_of(name)
     groups = [
-        {**known.defaults(name), "params": [given(float(place))], "lr": 1.0}
+        {**known.defaults(name), **CLIPPING, "params": [given(float(place))], "lr": 1.0}
         for place, name in enumerate(names)
     ]
     return jobs_of(names, groups, states, known, options), groups, states

@@ -12,16 +12,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from paramgroups.optim.backends import launching
 from paramgroups.optim.optimizer import Optimizer
 
 LARGE = 200_000
-"""More numbers than one thread is given."""
+"""Numbers that are given to two threads here; in truth it takes more for that to pay."""
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 
 @pytest.fixture
-def two_threads() -> Iterator[None]:
+def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(launching, "ENOUGH", LARGE)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield

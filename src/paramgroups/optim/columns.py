@@ -73,6 +73,10 @@ class Columns:
         self._fixed = all(map(is_fixed, columns.values()))
         return changed
 
+    def values(self, key: str) -> Sequence[Any]:
+        """What stands under a key."""
+        return self._columns.get(key, ())
+
     def _rows_of(self, settings: Sequence[Settings], told: Told) -> list[tuple[Any, ...]]:
         try:
             return list(map(self._row, settings))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from paramgroups.optim.backends.batch import Ints
 from paramgroups.optim.backends.reading import read
-from paramgroups.optim.backends.traits import ADDRESS, COLUMNS, PLAIN
+from paramgroups.optim.backends.traits import ADDRESS, COLUMNS, NUMEL, PLAIN
 
 Groups = Sequence[dict[str, Any]]
 Bools = NDArray[np.bool_]
@@ -51,9 +51,9 @@ class Found:
         """Whether some are spread over several processes."""
         return self.tensors is not self.params
 
-    def holds(self, other: "Found") -> bool:
+    def holds(self, params: list[Tensor], lengths: list[int]) -> bool:
         """Whether these are the same parameters in the same groups."""
-        return self.lengths == other.lengths and all(map(is_, self.params, other.params))
+        return lengths == self.lengths and all(map(is_, params, self.params))
 
     def are_as(self, params: Ints, grads: Ints) -> bool:
         """Whether all that is stepped still is what it was; gradients may be at another place."""
@@ -66,13 +66,14 @@ class Found:
         return same and np.array_equal(self.grad_traits[at, after:], grads[at, after:])
 
 
-def look(params: list[Tensor], lengths: list[int], awake: Bools) -> Found:
+def look(params: list[Tensor], lengths: list[int], awake: Bools, *, sharded: bool) -> Found:
     """Look at the parameters and their gradients.
 
     Args:
         params: All parameters.
         lengths: How many each group has.
         awake: Which of them have a rate that is not 0.
+        sharded: Whether some are spread over several processes.
     """
     grads = [param.grad for param in params]
     trained = [param.requires_grad for param in params]
@@ -81,23 +82,38 @@ def look(params: list[Tensor], lengths: list[int], awake: Bools) -> Found:
         known = [grad is not None for grad in grads]
         active = awake & np.array(known, np.bool_) & np.array(trained, np.bool_)
     whole, tensors = bool(active.all()), params
-    if any(hasattr(kind, LOCAL) for kind in set(map(type, params))):
+    if sharded:
         tensors, grads = list(map(local, params)), list(map(local, grads))
     both: tuple[Sequence[Any], ...] = (tensors, grads)
     stepped, given = (things if whole else _chosen(things, active) for things in both)
     traits = read([*stepped, *given])
-    if any(map(Tensor.is_neg, given)):  # a view that is to be read with the other sign, which no trait tells
-        traits[len(stepped) :, PLAIN] &= [not grad.is_neg() for grad in given]
+    _mark_negated(given, traits[len(stepped) :])
     halves = traits[: len(stepped)], traits[len(stepped) :]
     if not whole:
         halves = _spread(halves[0], active), _spread(halves[1], active)
     return Found(params, tensors, lengths, grads, active, whole, *halves)
 
 
+def _mark_negated(grads: Sequence[Tensor], traits: Ints) -> None:
+    """What is to be read with the other sign is no plain run, which no trait tells.
+
+    Torch makes such views of the imaginary parts of conjugates: every second number of a run, so that one
+    number alone can be taken for plain.
+    """
+    for place in np.flatnonzero(traits[:, NUMEL] == 1).tolist():
+        if grads[place].is_neg():
+            traits[place, PLAIN] = 0
+
+
 def params_of(groups: Groups) -> tuple[list[Tensor], list[int]]:
     """All parameters, and how many each group has."""
     members = list(map(PARAMS, groups))
     return list(chain.from_iterable(members)), list(map(len, members))
+
+
+def are_sharded(params: Sequence[Tensor]) -> bool:
+    """Whether some parameters are spread over several processes."""
+    return any(hasattr(kind, LOCAL) for kind in set(map(type, params)))
 
 
 def local(tensor: Any) -> Any:

@@ -46,6 +46,10 @@ class Stepper(Protocol):
         """Whether it evaluates the loss itself."""
 
     @property
+    def clips(self) -> bool:
+        """Whether some group has a bound for the norm of its gradients."""
+
+    @property
     def sharded(self) -> bool:
         """Whether parameters are spread over several processes."""
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from paramgroups.errors import OptimizerError
 from paramgroups.optim.backends.batch import Floats, Sums
+from paramgroups.optim.clipping import clips
 from paramgroups.optim.delegates import Delegate
 from paramgroups.optim.finding import LOCAL, Groups
 from paramgroups.optim.memory import States
@@ -37,6 +38,11 @@ class Loan:
     def evaluates(self) -> bool:
         """Whether its class evaluates the loss itself, as LBFGS does: such gradients are not clipped."""
         return self.delegate.needs_closure
+
+    @property
+    def clips(self) -> bool:
+        """Whether some group has a bound for the norm of its gradients."""
+        return clips(self._groups)
 
     @property
     def sharded(self) -> bool:

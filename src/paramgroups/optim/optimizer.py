@@ -12,7 +12,7 @@ from paramgroups.optim.algorithms import ALGORITHMS
 from paramgroups.optim.backends.batch import NONFINITE, Floats
 from paramgroups.optim.backends.choosing import check_backend
 from paramgroups.optim.checking import check_settings, check_together, check_values
-from paramgroups.optim.clipping import clips, factors_of
+from paramgroups.optim.clipping import factors_of
 from paramgroups.optim.hyperparameters import CLIPPING
 from paramgroups.optim.jobs import Job, Options, jobs_of
 from paramgroups.optim.memory import keep_precision
@@ -288,7 +288,7 @@ class Optimizer(torch.optim.Optimizer):
     def _gate(self, jobs: Sequence[Job]) -> tuple[bool, Floats | None]:
         """Whether the step is made, and what each group's gradients are multiplied by."""
         groups, unscale = self.param_groups, self._unscale
-        if not (self._options.skip_nonfinite or clips(groups)):
+        if not (self._options.skip_nonfinite or any(job.stepper.clips for job in jobs)):
             return True, None if unscale == 1.0 else np.full(len(groups), unscale)
         if any(job.stepper.sharded for job in jobs):
             raise OptimizerError(

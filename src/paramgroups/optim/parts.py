@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from paramgroups.optim.backends.batch import NONFINITE, Backend, Batch, Floats, Ints, Sums
-from paramgroups.optim.backends.reading import reading_again
+from paramgroups.optim.backends.reading import watching
 from paramgroups.optim.backends.traits import ADDRESS
 from paramgroups.optim.finding import Bools, Found, local
 from paramgroups.optim.memory import ROW_STEP, STEP, States
@@ -70,9 +70,9 @@ class Part:
     masters: bool = False
 
     def __post_init__(self) -> None:
-        kept = [local(tensor) for tensors in self.kept.values() for tensor in tensors]
-        self._read_kept = reading_again(kept)
-        self._traits = self._read_kept()
+        counted = self.counters.keys()  # views of a tensor of ours
+        kept = [local(one) for key, tensors in self.kept.items() if key not in counted for one in tensors]
+        self._unmoved = watching(kept)
         self._first = np.searchsorted(self.batch.tensor_of, np.arange(len(self.places)))
         self._segments = np.ones(len(self.settings), np.bool_)
         self._tensors = np.ones(len(self.places), np.bool_)
@@ -89,7 +89,7 @@ class Part:
             )
         except KeyError:
             return False
-        return same and np.array_equal(self._read_kept(), self._traits)
+        return same and self._unmoved()
 
     def fill(self, numbers: Numbers, names: Iterable[str]) -> None:
         """Take over hyperparameters that are others than before."""

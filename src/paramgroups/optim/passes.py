@@ -13,8 +13,9 @@ from paramgroups.errors import OptimizerError
 from paramgroups.optim.algorithms import Algorithm, Family
 from paramgroups.optim.backends.batch import Floats, Ints, Sums
 from paramgroups.optim.backends.reading import read
+from paramgroups.optim.clipping import CLIP_NORM
 from paramgroups.optim.columns import Columns, key_of
-from paramgroups.optim.finding import Bools, Found, Groups, look, params_of
+from paramgroups.optim.finding import Bools, Found, Groups, are_sharded, look, params_of
 from paramgroups.optim.hyperparameters import SWITCHES, unpack
 from paramgroups.optim.layout import BackendOf, Ground, lay_out
 from paramgroups.optim.memory import Memory, States
@@ -44,11 +45,10 @@ class Layout:
     states: list[Any]
 
     def fits(self, found: Found, cuts: list[Cut], rules: list[Algorithm], states: States) -> bool:
-        """Whether it may run again: all that is stepped has its place, and still is what it was."""
+        """Whether it may run again with the same parameters: all that is stepped has its place as it was."""
         return (
             cuts == self.cuts
             and rules == self.rules
-            and found.holds(self.found)
             and not (found.active & ~self.laid).any()
             and found.are_as(self.found.param_traits, self.found.grad_traits)
             and len(states) == len(self.states)
@@ -95,9 +95,13 @@ class Pass:
         masters: Whether parameters of half precision are kept in float32 beside.
         backend_of: What steps a dtype on a device.
         statistics: Whether each step is summed up.
+
+    Attributes:
+        clips: Whether some group has a bound for the norm of its gradients.
     """
 
     evaluates = False
+    clips = False
 
     def __init__(
         self, family: Family, backend_of: BackendOf, *, counted: bool, masters: bool, statistics: bool
@@ -106,7 +110,7 @@ class Pass:
         self._counted, self._masters, self._statistics = counted, masters, statistics
         self._keys = [key for key in family.defaults if key not in SWITCHES]
         self._hypers = list(unpack({key: family.defaults[key] for key in self._keys}))
-        self._columns = Columns(self._keys, self._hypers)
+        self._columns = Columns([*self._keys, CLIP_NORM], self._hypers)
         self._rules: list[Algorithm] = []
         self._changed: set[str] = set()
         self._layout: Layout | None = None
@@ -125,8 +129,11 @@ class Pass:
         awake = self._columns.numbers[RATE] != 0.0
         if not self._awake.fits(awake, lengths, cuts):
             self._awake = Awake.of(awake, lengths, cuts, params)
-        found = look(params, lengths, self._awake.params)
+        if self._layout is not None and not self._layout.found.holds(params, lengths):
+            self._layout = None
         layout, changed = self._layout, self._changed
+        sharded = are_sharded(params) if layout is None else layout.found.sharded
+        found = look(params, lengths, self._awake.params, sharded=sharded)
         if layout is None or not layout.fits(found, cuts, self._rules, states):
             self._layout = layout = None  # what was laid out before is not kept beside what comes
             layout, changed = self._lay_out(groups, found, cuts, states), set(self._keys)
@@ -137,12 +144,14 @@ class Pass:
         self._layout, self._changed = layout, set()
 
     def _read(self, groups: Groups, cuts: Sequence[Cut]) -> None:
-        settings = [*groups, *settings_of(groups, self._keys)] if cuts else groups
+        settings = [*groups, *settings_of(groups, self._keys, (CLIP_NORM,))] if cuts else groups
 
         def told(place: int) -> str:
             return f"group {place}" if place < len(groups) else str(cuts[place - len(groups)])
 
         self._changed.update(self._columns.read(settings, told))
+        if CLIP_NORM in self._changed:
+            self.clips = any(bound is not None for bound in self._columns.values(CLIP_NORM))
         if self._changed - {RATE}:  # also what a step has found that raised then
             self._rules = list(map(self._family.of, groups))
             self._check_rows(settings[len(groups) :], groups, cuts)

@@ -56,17 +56,24 @@ def cuts_of(groups: Sequence[Group]) -> list[Cut]:
     return [cut for number, group in rowed(groups) for cut in _cuts(number, group)]
 
 
-def settings_of(groups: Sequence[Group], known: Sequence[str]) -> list[dict[str, Any]]:
+def settings_of(
+    groups: Sequence[Group], known: Sequence[str], shared: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """The settings of all such rows, in the same order: the group's, with their own in their place.
 
     Args:
         groups: The groups.
         known: The keys that a group's optimizer reads.
+        shared: Keys of which rows have none of their own.
 
     Raises:
         OptimizerError: Rows have a setting that nobody reads.
     """
-    return [_merged(group, row, known) for _, group in rowed(groups) for row in group[ROWS]]
+    return [
+        _merged(group, row, known) | {key: group.get(key) for key in shared}
+        for _, group in rowed(groups)
+        for row in group[ROWS]
+    ]
 
 
 def _merged(group: Group, row: Group, known: Sequence[str]) -> dict[str, Any]:

@@ -20,8 +20,9 @@ WAIT = 20
 
 
 @pytest.fixture
-def two_threads() -> Iterator[None]:
-    """As many as torch may use."""
+def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As many as torch may use, and for less work than pays."""
+    monkeypatch.setattr(launching, "ENOUGH", 1 << 16)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield

@@ -70,3 +70,13 @@ def ask(functions: Ints, handles: Ints, rows: Ints) -> bool:
             return True
         rows[number, SHAPE] = hashed(rows[number, SHAPE], answers[0])
     return False
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator] # numba has no types
+def begin(function: int, handles: Ints, addresses: Ints) -> bool:
+    """Fill the address of each tensor's first number; whether one could not be told."""
+    failed = 0
+    for number in range(len(handles)):
+        answer = addresses.ctypes.data + SIZE * number
+        failed |= call(function, handles.ctypes.data + SIZE * number, answer)
+    return failed != 0

@@ -6,7 +6,7 @@ instead: ten nanoseconds.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cache
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -50,22 +50,23 @@ def read(tensors: Sequence[Tensor]) -> Ints:
     return read_by_attributes(tensors) if found is None else found
 
 
-def reading_again(tensors: Sequence[Tensor]) -> Callable[[], Ints]:
-    """What reads some tensors of our own again and again, for less: where each is told from is found once.
+def watching(tensors: Sequence[Tensor]) -> Callable[[], bool]:
+    """What tells whether tensors of our own still begin where they did, for less than reading them again.
 
     Args:
-        tensors: What is read. It must not be given to `torch.utils.swap_tensors`.
+        tensors: What is watched. It must not be given to `torch.utils.swap_tensors`.
     """
     tensors, fast = list(tensors), _fast()
     if fast is None:
-        return partial(read_by_attributes, tensors)
+        before = [tensor.data_ptr() for tensor in tensors]
+        return lambda: [tensor.data_ptr() for tensor in tensors] == before
     handles = fast.handles(tensors)
+    known = fast.begins(handles)
 
-    def read_again() -> Ints:
-        rows = fast.rows(handles)
-        return read_by_attributes(tensors) if rows is None else rows
+    def unmoved(_: Sequence[Tensor] = tensors) -> bool:  # for as long as they live, so do their handles
+        return np.array_equal(fast.begins(handles), known)
 
-    return read_again
+    return unmoved
 
 
 def read_by_attributes(tensors: Sequence[Tensor]) -> Ints:
@@ -103,10 +104,12 @@ class Fast(NamedTuple):
     Attributes:
         addresses: The functions that are asked.
         ask: Asks them, and fills rows; whether one of the tensors could not be read.
+        begin: Asks the first of them alone.
     """
 
     addresses: Ints
     ask: Callable[[Ints, Ints, Ints], bool]
+    begin: Callable[[int, Ints, Ints], bool]
 
     def handles(self, tensors: Sequence[Tensor]) -> Ints:
         """Where each tensor is told from, for as long as it is the same object."""
@@ -117,6 +120,11 @@ class Fast(NamedTuple):
         rows = np.empty((len(handles), COLUMNS), np.int64)
         return None if self.ask(self.addresses, handles, rows) else rows
 
+    def begins(self, handles: Ints) -> Ints:
+        """Where each tensor's first number is; 0 for all where one has none."""
+        found = np.empty(len(handles), np.int64)
+        return np.zeros_like(found) if self.begin(self.addresses[0], handles, found) else found
+
 
 @cache
 def _fast() -> Fast | None:
@@ -124,9 +132,9 @@ def _fast() -> Fast | None:
     addresses = _interface()
     if addresses is None or not is_installed(BACKENDS["cpu"]):
         return None
-    from paramgroups.optim.backends.asking import ask  # noqa: PLC0415 - it needs Numba
+    from paramgroups.optim.backends.asking import ask, begin  # noqa: PLC0415 - they need Numba
 
-    return Fast(addresses, ask)
+    return Fast(addresses, ask, begin)
 
 
 _HANDLE = attrgetter("_cdata")
