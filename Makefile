@@ -27,6 +27,7 @@ format: $(VENV)/.check
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.planning
 	$(BIN)/python -m benchmarks.scheduling
+	$(BIN)/python -m benchmarks.optimizer_step
 	$(BIN)/python -m benchmarks.pages
 
 clean:

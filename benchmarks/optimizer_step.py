@@ -14,11 +14,10 @@ from typing import Any, NamedTuple
 
 import torch
 
-from benchmarks import first_step, peaks
+from benchmarks import first_step
 from benchmarks.claims import OURS, claimed
 from benchmarks.contenders import (
     FLOOR,
-    FORMS,
     LARGE,
     Held,
     contenders,
@@ -29,7 +28,7 @@ from benchmarks.contenders import (
 )
 from benchmarks.measure import Times, Turn, medians, paired, save, show, turns
 from benchmarks.peers import PEERS, WITHOUT
-from benchmarks.shapes import MODELS, Shapes, thousand
+from benchmarks.shapes import MODELS, thousand
 
 BYTES, ADDED = 28, 8
 """Bytes that AdamW and that `add_` move for each number in float32."""
@@ -56,7 +55,6 @@ HOSTED = Effort(11, 3)
 ALONE = "torch fused, one rate, before ours was loaded, seconds"
 SCALAR = torch.Size([1])
 PEERED = ("1,000 x 1,000", "MiniLM-L6")
-MEMORY = {True: "1,000 x 1,000", False: "BERT-base"}
 
 
 def settled(tasks: Mapping[str, Turn], rounds: int) -> Times:
@@ -110,22 +108,6 @@ def host_of(times: Times) -> dict[str, float]:
     }
 
 
-def peaks_of(shapes: Shapes) -> dict[str, float | None]:
-    """The bytes that a step takes for a while, for each number that it steps."""
-    held = Held.of(shapes)
-    numbers = sum(param.numel() for param in held.params)
-    steps = {
-        **{f"{form}, one rate": held.optimizer(torch_adamw(form), 1).step for form in FORMS},
-        OURS: held.optimizer(our_adamw()).step,
-    }
-    found: dict[str, float | None] = {}
-    for name, step in steps.items():
-        step()
-        peak = peaks.extra_bytes(step)
-        found[name] = None if peak is None else peak / numbers
-    return found
-
-
 def counts_of(name: str) -> dict[str, int]:
     """How large a model is."""
     shapes = MODELS[name]()
@@ -156,7 +138,6 @@ def measured(*, quick: bool) -> dict[str, Any]:
         "changes, median seconds": medians(small),
         "host, microseconds a tensor": host_of(host),
         "first step, seconds": first_step.measured(),
-        "extra bytes a number": peaks_of(MODELS[MEMORY[quick]]()),
     }
 
 
@@ -166,8 +147,6 @@ def tell(found: Mapping[str, Any]) -> None:
     show(**{f"{name}, ratio to {OURS}": told for name, told in ratios.items()})
     for name in ("changes, median seconds", "host, microseconds a tensor", "first step, seconds", ALONE):
         show(**{name: found[name]})
-    for name, peak in found["extra bytes a number"].items():
-        print(f"extra bytes a number, {name}: {peak}")
     for row in found["claims"]:
         verdict = "held" if row["held"] else "NOT HELD"
         print(f"{row['model']}: {row['says']}: {row['measured']:.3f}, asked {row['asked']}: {verdict}")

@@ -100,10 +100,6 @@ def stepping(kept: Kept) -> str:
         ["first step of a process", "seconds"],
         ([name, f"{found:.2f}"] for name, found in kept["first step, seconds"].items()),
     )
-    extra = table(
-        ["step", "bytes a number"],
-        ([name, quotient(found)] for name, found in kept["extra bytes a number"].items()),
-    )
     others = "\n".join(f"- {name} {told}" for name, told in kept["peers"].items())
     return f"""# How fast a step is
 
@@ -135,10 +131,6 @@ What a step takes beside its kernel grows with the tensors:
 Numba compiles a kernel when it is first used, and keeps it on disk:
 
 {first}
-
-What a step takes for a while, beyond parameters, gradients and state:
-
-{extra}
 
 Other packages; none steps all tensors in one launch on a CPU:
 

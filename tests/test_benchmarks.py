@@ -6,7 +6,6 @@ from benchmarks.claims import CLAIMS, Claim, claimed
 from benchmarks.contenders import APART, FORMS, RATE, Held, contenders, our_adamw, torch_adamw, variants
 from benchmarks.measure import Turn, medians, paired, turns
 from benchmarks.pages import stepping
-from benchmarks.peaks import extra_bytes
 from benchmarks.peers import PEERS, Peer
 from benchmarks.shapes import MODELS
 
@@ -112,17 +111,6 @@ def test_claims_on_models_that_were_not_measured_are_left_out() -> None:
     assert len(list(claimed({"some": TIMES}, [claim]))) == 1
 
 
-def test_the_peak_of_memory_is_what_a_task_has_for_a_while() -> None:
-    numbers = 5_000_000
-    large = torch.zeros(numbers)
-
-    def double() -> None:
-        large.add_(large * 2)
-
-    found = extra_bytes(double)
-    assert found is None or abs(found - 4 * numbers) < numbers
-
-
 def test_a_package_that_is_not_there_is_named_as_such() -> None:
     peer = Peer("no-such-package", "no_such_package", "AdamW", "a form")
     assert peer.find() is None
@@ -147,7 +135,6 @@ KEPT = {
     },
     "host, microseconds a tensor": {"100 tensors": 0.125},
     "first step, seconds": {"empty cache": 7.5},
-    "extra bytes a number": {"ours": None},
 }
 
 
@@ -157,7 +144,6 @@ def test_the_page_shows_what_was_asked_and_what_was_measured() -> None:
         "| a / b | large | at most 2 | 1.23 | yes |",
         "| peer | 3.46 | – |",
         "| rates written | 500.00 | 500.00 |",
-        "| ours | – |",
         "- some 1.0: one call",
     ):
         assert row in text.splitlines()

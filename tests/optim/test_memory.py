@@ -73,7 +73,7 @@ def test_a_state_of_another_shape_is_refused(key: str) -> None:
     with pytest.raises(OptimizerError) as caught:
         kept.check(param, ADAM_RULE)
     assert str(caught.value) == (
-        f"A parameter of shape (9,) has a {key} of shape (4,): it was resized since. "
+        f"A parameter of shape (9,) has an entry {key} of shape (4,): it was resized since. "
         "Delete its state, del optimizer.state[parameter], to begin anew."
     )
 

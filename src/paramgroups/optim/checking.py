@@ -1,6 +1,7 @@
 """What an optimizer refuses when it is made, and when a group is added."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from paramgroups.errors import OptimizerError, nearest
@@ -9,6 +10,9 @@ from paramgroups.optim.hyperparameters import SWITCHES, is_number, unpack
 
 LONGEST = 100
 """No name is longer; more of a wrong one is not compared."""
+
+ALIKE = 0.87
+"""How alike a key is to one that it was meant to be: `momentm` is, `max_momentum` is not."""
 
 
 def check_settings(optimizer: str, settings: Iterable[str], known: Iterable[str]) -> None:
@@ -21,6 +25,17 @@ def check_settings(optimizer: str, settings: Iterable[str], known: Iterable[str]
     for name in settings:
         if name not in known and name not in SWITCHES:
             raise OptimizerError(f'{optimizer} reads no "{name}". {nearest(name[:LONGEST], known)}')
+
+
+def check_keys(optimizer: str, given: Iterable[str], known: Sequence[str]) -> None:
+    """Refuse a key of a group that is nearly one that is read; others may be somebody else's.
+
+    Raises:
+        OptimizerError: Nobody reads it, and it is as good as one that somebody does.
+    """
+    for key in given:
+        if key not in known and (near := get_close_matches(str(key)[:LONGEST], known, 1, ALIKE)):
+            raise OptimizerError(f'{optimizer} reads no "{key}" of a group. Nearest: "{near[0]}".')
 
 
 def check_values(group: Mapping[str, Any], defaults: Mapping[str, Any], told: str) -> None:

@@ -1,14 +1,14 @@
 """Clipping by norm: one factor for each group, found before anything is written."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from paramgroups.errors import OptimizerError, shown
+from paramgroups.errors import OptimizerError
 from paramgroups.optim.backends.batch import Floats
-from paramgroups.optim.columns import part_of
-from paramgroups.optim.hyperparameters import CLIPPING, domain_of
+from paramgroups.optim.columns import Told, numbers_of
+from paramgroups.optim.hyperparameters import CLIPPING
 
 CLIP_NORM, CLIP_ALONE = CLIPPING
 
@@ -39,26 +39,22 @@ def factors_of(groups: Sequence[Mapping[str, Any]], squares: Floats) -> Floats:
         >>> factors_of(groups, np.array([9.0, 16.0, 1.0])).round(3).tolist()
         [0.2, 0.2, 1.0]
     """
-    bounds = [_bound(group, number) for number, group in enumerate(groups)]
-    scopes: dict[Hashable, list[int]] = {}
-    for number, (group, bound) in enumerate(zip(groups, bounds, strict=True)):
-        if bound is not None:
-            scopes.setdefault((bound, number if group.get(CLIP_ALONE) else None), []).append(number)
+    asked = [group.get(CLIP_NORM) for group in groups]
+    places = [number for number, bound in enumerate(asked) if bound is not None]
+    bounds = _bounds([asked[number] for number in places], lambda at: f"group {places[at]}")
+    _, scopes = np.unique(bounds, return_inverse=True)
+    alone = np.array([bool(groups[number].get(CLIP_ALONE)) for number in places], np.bool_)
+    scopes = np.where(alone, len(places) + np.arange(len(places)), scopes)
+    norms = np.sqrt(np.bincount(scopes, squares[places]))[scopes]
     factors = np.ones(len(groups))
-    for members in scopes.values():
-        norm = np.sqrt(squares[members].sum())
-        factors[members] = np.minimum(1.0, bounds[members[0]] / (norm + SMALL))  # NaN stays NaN
+    factors[places] = np.minimum(1.0, bounds / (norms + SMALL))  # a norm that is NaN stays NaN
     return factors
 
 
-def _bound(group: Mapping[str, Any], number: int) -> Any:
-    bound = group.get(CLIP_NORM)
-    if bound is None:
-        return None
-    value = part_of(bound, CLIP_NORM)
-    if isinstance(value, bool) or value not in domain_of(CLIP_NORM):
-        raise OptimizerError(
-            f"clip_norm={shown(bound)} in group {number}: it must be a number, {domain_of(CLIP_NORM)}, "
-            "or None, which clips nothing."
-        )
-    return value
+def _bounds(asked: Sequence[Any], told: Told) -> Floats:
+    switches = [place for place, bound in enumerate(asked) if isinstance(bound, bool)]
+    try:
+        numbers_of(CLIP_NORM, [str(asked[place]) for place in switches], lambda at: told(switches[at]))
+        return numbers_of(CLIP_NORM, asked, told)
+    except OptimizerError as error:
+        raise OptimizerError(f"{str(error).rstrip('.')}, or None, which clips nothing.") from error

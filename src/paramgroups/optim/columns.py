@@ -125,9 +125,10 @@ def numbers_of(name: str, values: Sequence[Any], told: Told = in_group) -> Float
         inside &= [type(value) in PLAIN for value in found]
     if not inside.all():
         place = int(np.argmin(inside))
-        raise OptimizerError(
-            f"{name}={shown(values[place])} in {told(place)}: it must be a number, {domain}."
+        key, wanted = (
+            (key_of(name), f"numbers, {name} {domain}") if name in PARTS else (name, f"a number, {domain}")
         )
+        raise OptimizerError(f"{key}={shown(values[place])} in {told(place)}: it must be {wanted}.")
     return numbers
 
 

@@ -130,9 +130,9 @@ def _check_state(key: str, found: Any, param: Tensor) -> None:
     if not isinstance(found, Tensor) or found.layout is not torch.strided:
         what = f"{shown(found)} as its {key}, which is no dense tensor"
     elif found.shape != param.shape:
-        what = f"a {key} of shape {tuple(found.shape)}: it was resized since"
+        what = f"an entry {key} of shape {tuple(found.shape)}: it was resized since"
     elif lacking := lack(local(found)):
-        what = f"a {key} whose storage has {lacking}"
+        what = f"an entry {key} whose storage has {lacking}"
     else:
         return
     raise OptimizerError(f"A parameter of shape {tuple(param.shape)} has {what}. {ANEW}")

@@ -1,6 +1,7 @@
 """Which optimizers there are, by the names that groups keep: ours, torch's, and a user's classes."""
 
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any
 
 import torch
@@ -46,5 +47,9 @@ class Known:
         """The settings of a group that this optimizer steps, under torch's keys."""
         if name in ALGORITHMS:
             return dict(ALGORITHMS[name].defaults)
-        found = optimizer_class(self.classes[name]).defaults
-        return pack({key: value for key, value in found.items() if key not in CLIPPING})
+        cls = self.classes[name]
+        found = {key: value for key, value in optimizer_class(cls).defaults.items() if key not in CLIPPING}
+        asked = signature(cls).parameters.get("lr")
+        if asked is not None and isinstance(asked.default, (int, float)):
+            found["lr"] = asked.default  # the class was read by making one with a rate of ours
+        return pack(found)

@@ -1,6 +1,7 @@
 """The optimizer: a rate of its own for every tensor, in one pass."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, repeat
 from typing import Any
 
@@ -11,16 +12,23 @@ from paramgroups.errors import OptimizerError
 from paramgroups.optim.algorithms import ALGORITHMS
 from paramgroups.optim.backends.batch import NONFINITE, Floats
 from paramgroups.optim.backends.choosing import check_backend
-from paramgroups.optim.checking import check_settings, check_together, check_values
+from paramgroups.optim.checking import check_keys, check_settings, check_together, check_values
 from paramgroups.optim.clipping import factors_of
 from paramgroups.optim.hyperparameters import CLIPPING
 from paramgroups.optim.jobs import Job, Options, jobs_of
 from paramgroups.optim.memory import keep_precision
 from paramgroups.optim.naming import Known, Named
+from paramgroups.optim.rows import ROWS
 from paramgroups.optim.statistics import Statistics, Told, tell, total
 
 OPTIMIZER = "optimizer"
 """The key of a group that another optimizer steps than the rest."""
+
+OURS = (OPTIMIZER, ROWS, *CLIPPING)
+"""What groups of torch's own optimizers have not."""
+
+KEYS = (*OURS, "params", "param_names", "name", "initial_lr")
+"""What any group may have beside its optimizer's settings."""
 
 Closure = Callable[[], Any]
 
@@ -92,6 +100,7 @@ class Optimizer(torch.optim.Optimizer):
         self._options = Options(backend, statistics, skip_nonfinite, master_weights)
         own = {**self._known.defaults(self._main), **CLIPPING}
         check_settings(self._main, settings, own)
+        self._said = settings
         self.skipped = 0
         self._held: set[int] | None = set()
         self._forget()
@@ -111,8 +120,9 @@ class Optimizer(torch.optim.Optimizer):
         if OPTIMIZER in group:
             name = group[OPTIMIZER] = self._known.name_of(group[OPTIMIZER])
         defaults = self._known.defaults(name)
-        shared = {key: self.defaults[key] for key in CLIPPING}
-        given = group if name == self._main else {**shared, **defaults, **group}
+        check_keys(name, group, [*defaults, *KEYS])
+        shared = {key: self._said[key] for key in self._said if key in {**defaults, **CLIPPING}}
+        given = group if name == self._main else {**CLIPPING, **defaults, **shared, **group}
         self._append(given)
         added = self.param_groups[-1]
         for key in self.defaults.keys() - defaults.keys() - CLIPPING.keys() - group.keys():
@@ -121,6 +131,7 @@ class Optimizer(torch.optim.Optimizer):
             if name in ALGORITHMS:
                 check_values(added, defaults, "a group that is added")
                 check_together(name, ALGORITHMS[name].check(added))
+            factors_of([added], np.zeros(1))  # refuses what is no bound
             if self._held is None:
                 self._assigned()
         except OptimizerError:
@@ -199,14 +210,18 @@ class Optimizer(torch.optim.Optimizer):
 
         Args:
             state_dict: As torch has it. Where torch rounds the state of half-precision parameters to their
-                dtype, it stays float32. Who steps a group stays as it is.
+                dtype, it stays float32. Who steps a group stays as it is; rows and bounds too, where it has
+                none, as torch's have not.
         """
-        own = [{OPTIMIZER: group[OPTIMIZER]} if OPTIMIZER in group else {} for group in self.param_groups]
+        own = [{key: group[key] for key in OURS if key in group} for group in self.param_groups]
         loaded: list[dict[str, Any]] = []
 
         def take(_: Any, state: dict[str, Any]) -> dict[str, Any]:
             each = zip(state["param_groups"], chain(own, repeat({})), strict=False)
-            groups = [{key: group[key] for key in group if key != OPTIMIZER} | mine for group, mine in each]
+            groups = [
+                mine | {key: value for key, value in group.items() if key != OPTIMIZER}
+                for group, mine in each
+            ]
             loaded.append({**state, "param_groups": groups})
             return loaded[0]
 
@@ -223,7 +238,7 @@ class Optimizer(torch.optim.Optimizer):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy is made of; it lays out passes of its own."""
-        own = {name: vars(self)[name] for name in ("_known", "_main", "_options", "skipped")}
+        own = {name: vars(self)[name] for name in ("_known", "_main", "_options", "_said", "skipped")}
         return {**super().__getstate__(), **own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -299,7 +314,7 @@ class Optimizer(torch.optim.Optimizer):
         told = [one for job in jobs for one in job.measure()]
         sums = total(told, len(groups))
         if self._options.skip_nonfinite and sums[:, NONFINITE].any():
-            self._told = told
+            self._told = [replace(one, weighed=False) for one in told]
             self.skipped += 1
             return False, None
         return True, factors_of(groups, sums[:, 0] * unscale**2) * unscale

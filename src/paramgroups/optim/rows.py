@@ -110,7 +110,8 @@ def _cut(number: int, group: Group, names: Sequence[str], row: Group) -> Cut:
     if name not in names:
         raise OptimizerError(
             f'Rows of "{name}" have settings of their own, and group {number} has no such parameter. '
-            f"{nearest(str(name), names)} The group names its parameters in param_names."
+            f"{nearest(str(name), names) if names else 'It names none.'} The group names its parameters in "
+            "param_names; to give model.named_parameters() does that."
         )
     member = names.index(name)
     _check_range(group["params"][member], row)

@@ -1,5 +1,6 @@
 """What the last step has done, told by group, by parameter or by segment: summed in the pass itself."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,9 @@ from paramgroups.optim.finding import Bools
 from paramgroups.optim.parts import batch_sums
 
 Group = Mapping[str, Any]
+
+WEIGHTS = 1
+"""The place of Σw² among the sums."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Told:
         starts: Its first number there.
         counts: How many numbers it has.
         stepped: Whether it was stepped.
+        weighed: Whether weights were summed: not where the gradients alone were looked at.
     """
 
     sums: Sums
@@ -60,6 +65,7 @@ class Told:
     starts: Ints
     counts: Ints
     stepped: Bools
+    weighed: bool = True
 
 
 def total(told: Sequence[Told], count: int) -> Floats:
@@ -87,10 +93,13 @@ def tell(told: Sequence[Told], groups: Sequence[Group], by: str, scale: float) -
     if by not in NAMES:
         raise OptimizerError(f"statistics(by={by!r}): there is no such view. {nearest(str(by), NAMES)}")
     found: dict[str, Floats] = {}
+    labels = labels_of(groups)
     for one in told:
         sums = batch_sums(one.sums)
+        if not one.weighed:
+            sums = np.where(np.arange(STATISTICS) == WEIGHTS, np.nan, sums)
         for segment in np.flatnonzero(one.stepped).tolist():
-            name = _name(by, one, segment, groups)
+            name = _name(by, one, segment, groups, labels)
             found[name] = found.get(name, 0.0) + sums[segment]
     return {name: _statistics(sums, scale) for name, sums in found.items()}
 
@@ -100,9 +109,9 @@ def _statistics(sums: Floats, scale: float) -> Statistics:
     return Statistics(grads * scale, weights, updates, int(sums[3]))
 
 
-def _name(by: str, told: Told, segment: int, groups: Sequence[Group]) -> str:
+def _name(by: str, told: Told, segment: int, groups: Sequence[Group], labels: Sequence[str]) -> str:
     try:
-        return NAMES[by](told, segment, groups)
+        return NAMES[by](told, segment, groups, labels)
     except IndexError as error:
         raise OptimizerError(
             "Parameters or groups were taken away since the last step, which has no names without them. "
@@ -110,19 +119,25 @@ def _name(by: str, told: Told, segment: int, groups: Sequence[Group]) -> str:
         ) from error
 
 
-def _group(told: Told, segment: int, groups: Sequence[Group]) -> str:
-    number = int(told.groups[segment])
-    return str(groups[number].get("name", number))
+def labels_of(groups: Sequence[Group]) -> list[str]:
+    """What each group is called: its name, or its number; both where others have the same."""
+    names = [str(group.get("name", number)) for number, group in enumerate(groups)]
+    count = Counter(names)
+    return [name if count[name] == 1 else f"{name} (group {number})" for number, name in enumerate(names)]
 
 
-def _parameter(told: Told, segment: int, groups: Sequence[Group]) -> str:
+def _group(told: Told, segment: int, _: Sequence[Group], labels: Sequence[str]) -> str:
+    return labels[int(told.groups[segment])]
+
+
+def _parameter(told: Told, segment: int, groups: Sequence[Group], labels: Sequence[str]) -> str:
     number, member = int(told.groups[segment]), int(told.members[segment])
     names = groups[number].get("param_names", ())
-    return str(names[member]) if member < len(names) else f"{_group(told, segment, groups)}[{member}]"
+    return str(names[member]) if member < len(names) else f"{labels[number]}[{member}]"
 
 
-def _segment(told: Told, segment: int, groups: Sequence[Group]) -> str:
-    name = _parameter(told, segment, groups)
+def _segment(told: Told, segment: int, groups: Sequence[Group], labels: Sequence[str]) -> str:
+    name = _parameter(told, segment, groups, labels)
     param = groups[int(told.groups[segment])]["params"][int(told.members[segment])]
     total = param.numel() * (2 if param.is_complex() else 1)
     size = total // max(1, param.shape[0]) if param.dim() else 1
@@ -131,7 +146,7 @@ def _segment(told: Told, segment: int, groups: Sequence[Group]) -> str:
     return name if whole else f"{name}[{start // size}:{(start + count) // size}]"
 
 
-NAMES: Mapping[str, Callable[[Told, int, Sequence[Group]], str]] = {
+NAMES: Mapping[str, Callable[[Told, int, Sequence[Group], Sequence[str]], str]] = {
     "group": _group,
     "parameter": _parameter,
     "segment": _segment,

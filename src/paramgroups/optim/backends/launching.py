@@ -14,8 +14,8 @@ from paramgroups.optim.backends.batch import Floats, Ints
 from paramgroups.optim.backends.interface import address_of
 from paramgroups.optim.backends.tables import described
 
-ENOUGH = 1 << 21
-"""Numbers below which other threads take longer to wake, after all that Python has done, than they save."""
+ENOUGH = 1 << 18
+"""Numbers below which other threads take longer to wake than they save."""
 
 Together = Callable[[Any, int, int], None]
 
