@@ -55,9 +55,9 @@ def test_defaults_are_within_their_domains(name: str) -> None:
         ({"lr": torch.ones(2)}, "lr=tensor([1., 1.]) in a group that is added"),
         (
             {"betas": (0.9, 1.5)},
-            "beta2=(0.9, 1.5) in a group that is added: it must be a number, from 0 to below 1.",
+            "betas=(0.9, 1.5) in a group that is added: it must be numbers, beta2 from 0 to below 1.",
         ),
-        ({"betas": (0.9,)}, "beta2=(0.9,) in a group that is added"),
+        ({"betas": (0.9,)}, "betas=(0.9,) in a group that is added"),
         ({"eps": math.nan}, "eps=nan in a group that is added"),
         ({"weight_decay": "0"}, "weight_decay='0' in a group that is added"),
     ],

@@ -94,11 +94,11 @@ def test_a_change_is_seen(key: str, value: Any, write: Callable[[dict[str, Any]]
         ({"lr": np.ones(2)}, "lr=array([1., 1.]) in group 1"),
         ({"lr": [0.1, 0.2, 0.3]}, "lr=[0.1, 0.2, 0.3] in group 1"),
         ({"lr": {}}, "lr={} in group 1"),
-        ({"betas": (0.9, 1.0)}, "beta2=(0.9, 1.0) in group 1: it must be a number, from 0 to below 1."),
-        ({"betas": (0.9,)}, "beta2=(0.9,) in group 1"),
-        ({"betas": "0.9"}, "beta1='0.9' in group 1"),
-        ({"betas": 0.9}, "beta1=0.9 in group 1"),
-        ({"betas": (0.9, (0.1, 0.2))}, "beta2=(0.9, (0.1, 0.2)) in group 1"),
+        ({"betas": (0.9, 1.0)}, "betas=(0.9, 1.0) in group 1: it must be numbers, beta2 from 0 to below 1."),
+        ({"betas": (0.9,)}, "betas=(0.9,) in group 1"),
+        ({"betas": "0.9"}, "betas='0.9' in group 1"),
+        ({"betas": 0.9}, "betas=0.9 in group 1"),
+        ({"betas": (0.9, (0.1, 0.2))}, "betas=(0.9, (0.1, 0.2)) in group 1"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -213,9 +213,8 @@ def test_numbers_are_accepted_exactly_within_their_domain(name: str, values: lis
     if not outside:
         assert numbers_of(name, plain).tolist() == [float(value) for value in values]
         return
-    with pytest.raises(
-        OptimizerError, match=rf"in group {outside[0]}: it must be a number, {domain_of(name)}"
-    ):
+    kind = f"numbers, {name}" if name.startswith("beta") else "a number,"
+    with pytest.raises(OptimizerError, match=rf"in group {outside[0]}: it must be {kind} {domain_of(name)}"):
         numbers_of(name, plain)
 
 

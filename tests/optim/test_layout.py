@@ -44,7 +44,7 @@ def cut_tensors(draw: Any) -> tuple[Tensor, list[tuple[Cut, int]]]:
 def test_segments_cover_every_tensor_exactly(cases: list[tuple[Tensor, list[tuple[Cut, int]]]]) -> None:
     """Each number is in one segment, with the settings of its row; owners are 0, -1, -2."""
     owners = -np.arange(len(cases))
-    segments = cut([tensor for tensor, _ in cases], owners, [cuts for _, cuts in cases], [None] * len(cases))
+    segments = cut([tensor for tensor, _ in cases], owners, [cuts for _, cuts in cases], [{}] * len(cases))
     assert sorted(segments.tensor_of.tolist()) == segments.tensor_of.tolist()
     assert set(segments.tensor_of.tolist()) == set(range(len(cases)))
     for place, (tensor, cuts) in enumerate(cases):
@@ -65,7 +65,9 @@ def test_segments_cover_every_tensor_exactly(cases: list[tuple[Tensor, list[tupl
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=8))
 def test_rows_of_one_segment_were_stepped_equally_often(counts: list[int]) -> None:
     """And rows side by side that were, and have equal settings, are one segment."""
-    segments = cut([torch.zeros(len(counts), 2)], np.array([0]), [[]], [torch.tensor(counts).float()])
+    segments = cut(
+        [torch.zeros(len(counts), 2)], np.array([0]), [[]], [{"step": torch.tensor(counts).float()}]
+    )
     found = [
         counts[start // 2 : (start + count) // 2]
         for start, count in zip(segments.starts.tolist(), segments.counts.tolist(), strict=True)
@@ -78,7 +80,7 @@ def test_rows_of_one_segment_were_stepped_equally_often(counts: list[int]) -> No
 def test_segments_by_hand() -> None:
     tensors = [torch.zeros(5, 2), torch.zeros(()), torch.zeros(3, 0)]
     rows = [[(Cut(0, 0, 3, 5), 8), (Cut(0, 0, 0, 1), 7)], [], [(Cut(1, 1, 0, 1), 9)]]
-    segments = cut(tensors, np.array([0, 0, 1]), rows, [None] * 3)
+    segments = cut(tensors, np.array([0, 0, 1]), rows, [{}] * 3)
     assert list(zip(*(column.tolist() for column in segments), strict=True)) == [
         (0, 0, 2, 7),
         (0, 2, 4, 0),

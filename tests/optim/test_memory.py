@@ -90,10 +90,10 @@ def test_a_state_of_another_shape_is_refused(key: str) -> None:
         (
             "step",
             None,
-            "A parameter of shape (2,) has None as its step, which is no number. Delete its state, del",
+            "has None as its step, which is no number of at least 0. Delete its state, del",
         ),
-        ("step", torch.ones(2), "has tensor([1., 1.]) as its step, which is no number."),
-        ("step", "one", "has 'one' as its step, which is no number."),
+        ("step", torch.ones(2), "has tensor([1., 1.]) as its step, which is no number of at least 0."),
+        ("step", "one", "has 'one' as its step, which is no number of at least 0."),
     ],
     ids=["number", "sparse", "no step", "many steps", "word"],
 )

@@ -388,8 +388,8 @@ def test_a_plans_schedule_is_obeyed() -> None:
         ({"lr": -1}, "lr=-1 in a group that is added: it must be a number, at least 0"),
         ({"lr": math.nan}, "lr=nan"),
         ({"lr": torch.ones(2)}, "lr=tensor([1., 1.])"),
-        ({"betas": (0.9, 1.5)}, "beta2=(0.9, 1.5)"),
-        ({"betas": 0.9}, "beta1=0.9 in a group that is added"),
+        ({"betas": (0.9, 1.5)}, "betas=(0.9, 1.5)"),
+        ({"betas": 0.9}, "betas=0.9 in a group that is added"),
     ],
     ids=["rule", "list", "backend", "setting", "negative", "nan", "many rates", "beta", "no tuple"],
 )

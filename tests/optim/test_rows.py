@@ -66,7 +66,8 @@ def test_a_cut_is_told() -> None:
             [row("tabel")],
             (
                 'Rows of "tabel" have settings of their own, and group 0 has no such parameter. '
-                'Nearest: "table". The group names its parameters in param_names.'
+                'Nearest: "table". The group names its parameters in param_names; '
+                "to give model.named_parameters() does that."
             ),
         ),
         ([{"name": 3, "start": 0, "stop": 1}], 'Rows of "3" have settings of their own, and group 0 has no'),

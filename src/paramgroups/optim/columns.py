@@ -88,7 +88,7 @@ class Columns:
             ) from error
 
     def _differs(self, key: str, values: tuple[Any, ...]) -> bool:
-        return not is_fixed(values) or values != self._columns.get(key)
+        return not is_fixed(values) or not _same(values, self._columns.get(key, ()))
 
 
 def key_of(name: str) -> str:

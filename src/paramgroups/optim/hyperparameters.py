@@ -61,6 +61,9 @@ DOMAINS = {
     "beta2": DECAYING_AVERAGE,
     "beta3": DECAYING_AVERAGE,
     "clip_norm": POSITIVE,
+    "lr_decay": NON_NEGATIVE,
+    "initial_accumulator_value": NON_NEGATIVE,
+    "momentum_decay": NON_NEGATIVE,
 }
 
 

@@ -14,8 +14,9 @@ from paramgroups.errors import OptimizerError
 from paramgroups.optim.algorithms import Algorithm
 from paramgroups.optim.backends import Batch, plan_chunks
 from paramgroups.optim.backends.batch import Backend, Ints
+from paramgroups.optim.backends.choosing import COMPILED
 from paramgroups.optim.finding import Found, local
-from paramgroups.optim.memory import HALVES, Memory, lack, reach
+from paramgroups.optim.memory import HALVES, Counts, Memory, lack, reach
 from paramgroups.optim.parts import Part, RowCount, plain
 from paramgroups.optim.rows import Cut
 
@@ -89,6 +90,7 @@ def lay_out(ground: Ground, places: Sequence[int]) -> list[Part]:
         OptimizerError: A gradient, a state or a setting cannot be stepped. No state is made then.
     """
     found = ground.found
+    check_once(found.params, found.lengths)
     turns = turns_of([found.tensors[place] for place in places])
     kinds: dict[Kind, list[int]] = {}
     for place, turn in zip(places, turns, strict=True):
@@ -108,7 +110,7 @@ def lay_out(ground: Ground, places: Sequence[int]) -> list[Part]:
 def _kind(param: Tensor, grad: Tensor | None, rule: Algorithm, turn: int, backend_of: BackendOf) -> Kind:
     given = param if grad is None else grad
     strided = is_strided(param) or is_strided(given) or param.is_complex()
-    backend = backend_of(param.device, param.dtype)
+    backend = backend_of(param.device, param.dtype if given.dtype in COMPILED else given.dtype)
     return Kind(rule, str(param.device), param.dtype, given.dtype, strided, turn, backend)
 
 
@@ -117,6 +119,7 @@ def _part(kind: Kind, places: Ints, ground: Ground) -> Part:
     params = [ground.found.params[place] for place in places.tolist()]
     tensors = [ground.found.tensors[place] for place in places.tolist()]
     settings = [ground.groups[owner] for owner in owners.tolist()]
+    before = [set(memory.states.get(param, ())) for param in params]
     counters = memory.counters(params, rule)
     states = [memory.of(param, rule, own) for param, own in zip(params, settings, strict=True)]
     masters = memory.masters and kind.dtype in HALVES
@@ -125,14 +128,21 @@ def _part(kind: Kind, places: Ints, ground: Ground) -> Part:
     dicts = [memory.states[param] for param in params] if keys else []
     columns = [[plain(local(state)) for state in column] for column in zip(*states, strict=True)]
     own = [ground.cuts.get(place, []) for place in places.tolist()]
-    known = [memory.row_counts(param, cut=bool(cuts)) for param, cuts in zip(params, own, strict=True)]
+    wholes = [{key: float(numbers[at]) for key, numbers in counters.items()} for at in range(len(params))]
+    each = zip(params, wholes, own, strict=True)
+    known = [memory.row_counts(param, rule, whole, cut=bool(cuts)) for param, whole, cuts in each]
     segments = cut(tensors, owners, own, known)
     batch = _batch(kind, stepped, columns, segments)
     batch.statistics = ground.statistics
     return Part(
         batch=batch,
         backend=kind.backend,
-        params=tensors,
+        params=params,
+        tensors=tensors,
+        made=[
+            (param, memory.states.get(param, {}).keys() - keys)
+            for param, keys in zip(params, before, strict=True)
+        ],
         places=places,
         settings=segments.settings,
         rows=_rows(segments, tensors, known, dicts),
@@ -173,7 +183,7 @@ def cut(
     params: Sequence[Tensor],
     owners: Ints,
     cuts: Sequence[Sequence[tuple[Cut, int]]],
-    counts: Sequence[Tensor | None],
+    counts: Sequence[Counts],
 ) -> Segments:
     """Cut tensors where rows have settings of their own, or were stepped as often as no others.
 
@@ -181,10 +191,10 @@ def cut(
         params: The tensors.
         owners: The settings of each.
         cuts: Of each its rows with others, and which those are.
-        counts: How often each of its rows was stepped, where they were not all alike.
+        counts: What is counted of each of its rows by itself.
 
     Example:
-        >>> segments = cut([torch.zeros(5, 2)], np.array([0]), [[(Cut(0, 0, 1, 3), 7)]], [None])
+        >>> segments = cut([torch.zeros(5, 2)], np.array([0]), [[(Cut(0, 0, 1, 3), 7)]], [{}])
         >>> segments.starts.tolist(), segments.counts.tolist(), segments.settings.tolist()
         ([0, 2, 6], [2, 4, 4], [0, 7, 0])
     """
@@ -194,32 +204,32 @@ def cut(
 
 
 def _pieces(
-    param: Tensor, owner: int, cuts: Sequence[tuple[Cut, int]], counts: Tensor | None
+    param: Tensor, owner: int, cuts: Sequence[tuple[Cut, int]], counts: Counts
 ) -> list[tuple[int, int, int]]:
     """Start, count and settings of each piece of a tensor."""
     total = param.numel() * (2 if param.is_complex() else 1)
-    if not total or (not cuts and counts is None):
+    if not total or not (cuts or counts):
         return [(0, total, owner)]
     settings = np.full(param.shape[0], owner)
     for rows, own in cuts:
         settings[rows.start : rows.stop] = own
     differs = settings[1:] != settings[:-1]
-    if counts is not None:
-        differs |= np.diff(counts.numpy()) != 0
+    for numbers in counts.values():
+        differs |= np.diff(numbers.numpy()) != 0
     edges = [0, *(np.flatnonzero(differs) + 1).tolist(), len(settings)]
     size = total // len(settings)
     return [(start * size, (stop - start) * size, int(settings[start])) for start, stop in pairwise(edges)]
 
 
 def _rows(
-    segments: Segments, tensors: Sequence[Tensor], counts: Sequence[Tensor | None], dicts: Sequence[Any]
+    segments: Segments, tensors: Sequence[Tensor], counts: Sequence[Counts], dicts: Sequence[Any]
 ) -> list[RowCount]:
     """The segments of tensors whose rows are counted one by one."""
     found = []
     for number, place in enumerate(segments.tensor_of.tolist()):
         known = counts[place]
-        if known is not None and segments.counts[number]:
-            size = tensors[place].numel() * (2 if tensors[place].is_complex() else 1) // len(known)
+        if known and segments.counts[number]:
+            size = tensors[place].numel() * (2 if tensors[place].is_complex() else 1) // len(tensors[place])
             start, count = int(segments.starts[number]) // size, int(segments.counts[number]) // size
             found.append(RowCount(number, known, slice(start, start + count), dicts[place]))
     return found
@@ -270,6 +280,25 @@ def _span(tensor: Tensor) -> tuple[str, int, int]:
         return str(tensor.device), 0, 0
     start = tensor.data_ptr()
     return str(tensor.device), start, start + reach(tensor) * tensor.element_size()
+
+
+def check_once(params: Sequence[Tensor], lengths: Sequence[int]) -> None:
+    """Refuse a parameter that is there twice: it would be stepped by one of its groups alone.
+
+    Raises:
+        OptimizerError: One is.
+    """
+    if len(set(map(id, params))) == len(params):
+        return
+    owners = np.repeat(np.arange(len(lengths)), lengths).tolist()
+    homes: dict[int, list[int]] = {}
+    for param, owner in zip(params, owners, strict=True):
+        homes.setdefault(id(param), []).append(owner)
+    groups = next(found for found in homes.values() if len(found) > 1)
+    raise OptimizerError(
+        f"A parameter is in the groups {' and '.join(map(str, groups))}: it was put there since. Take it "
+        "out of all but one."
+    )
 
 
 def check_gradient(param: Tensor, grad: Tensor) -> None:

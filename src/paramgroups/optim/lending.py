@@ -7,6 +7,7 @@ import numpy as np
 from paramgroups.errors import OptimizerError
 from paramgroups.optim.backends.batch import Floats, Sums
 from paramgroups.optim.clipping import clips
+from paramgroups.optim.columns import numbers_of
 from paramgroups.optim.delegates import Delegate
 from paramgroups.optim.finding import LOCAL, Groups
 from paramgroups.optim.memory import States
@@ -61,6 +62,8 @@ class Loan:
                 f"Rows of group {group.get('name', number)!r} have settings of their own, and "
                 f'{self.delegate.cls.__name__} steps whole tensors. Give it one of ours, such as "adamw".'
             )
+        rated = [number for number, group in enumerate(groups) if "lr" in group]
+        numbers_of("lr", [groups[number]["lr"] for number in rated], lambda at: f"group {rated[at]}")
         self._groups, self._states = groups, states
         self._places = [
             (number, member)

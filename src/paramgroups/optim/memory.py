@@ -14,7 +14,10 @@ from paramgroups.optim.finding import local
 
 STEP = "step"
 MASTER = "master"
-ROW_STEP = "row_step"
+ROWS = "row_"
+"""Before the key of what is counted of each row by itself."""
+
+Counts = dict[str, Tensor]
 HALVES = (torch.float16, torch.bfloat16)
 UNCOUNTED = ("sgd",)
 """Of these torch keeps no count of steps: a buffer that is there stands for one."""
@@ -86,26 +89,29 @@ class Memory:
             self.states[param][key] = view
         return numbers
 
-    def row_counts(self, param: Tensor, *, cut: bool) -> Tensor | None:
-        """How often each row of a parameter was stepped; None where that is one number.
+    def row_counts(
+        self, param: Tensor, rule: Algorithm, counters: Mapping[str, float], *, cut: bool
+    ) -> Counts:
+        """What is counted of each row of a parameter by itself; nothing where rows are all alike.
 
         Rows that were frozen while others learned start as young as they are: with the count of the others
         their first steps would be three times too large under Adam.
 
         Args:
             param: The parameter.
+            rule: The update rule.
+            counters: What stands for the whole of it.
             cut: Whether rows of it have settings of their own, and may be stepped without the others.
         """
-        state = self.states.get(param, {})
-        known = state.get(ROW_STEP)
-        if known is not None and known.shape == param.shape[:1]:
-            state[ROW_STEP] = known.to("cpu", torch.float32)
-        elif cut and self.counted and param.numel():
-            state[ROW_STEP] = torch.full(param.shape[:1], float(state[STEP]), dtype=torch.float32)
-        else:
-            return None
-        counts: Tensor = state[ROW_STEP]
-        return counts
+        state, shape = self.states.get(param, {}), param.shape[:1]
+        keys = {key: f"{ROWS}{key}" for key in counters}
+        known = all(getattr(state.get(name), "shape", None) == shape for name in keys.values())
+        if not rule.states or not param.numel() or not (known or cut):
+            return {}
+        for key, name in keys.items():
+            whole = torch.full(shape, counters[key], dtype=torch.float32)
+            state[name] = state[name].to("cpu", torch.float32) if known else whole
+        return {key: state[name] for key, name in keys.items()}
 
     def keys(self, rule: Algorithm, *, mastered: bool) -> list[str]:
         """The keys of the state of a parameter that this rule steps."""
@@ -140,12 +146,14 @@ def _check_state(key: str, found: Any, param: Tensor) -> None:
 
 def _check_number(key: str, found: Any, param: Tensor) -> None:
     try:
-        float(found)
-    except (TypeError, ValueError, RuntimeError) as error:
+        fine = float(found) >= 0.0
+    except (TypeError, ValueError, RuntimeError):
+        fine = False
+    if not fine:
         raise OptimizerError(
-            f"A parameter of shape {tuple(param.shape)} has {shown(found)} as its {key}, which is no number. "
-            f"{ANEW}"
-        ) from error
+            f"A parameter of shape {tuple(param.shape)} has {shown(found)} as its {key}, which is no number "
+            f"of at least 0. {ANEW}"
+        )
 
 
 def lack(tensor: Tensor) -> str:

@@ -24,6 +24,9 @@ from paramgroups.optim.statistics import Statistics, Told, tell, total
 OPTIMIZER = "optimizer"
 """The key of a group that another optimizer steps than the rest."""
 
+RATE, DECAY = "lr", "weight_decay"
+"""What other classes are given is checked too, where every class means the same by it."""
+
 OURS = (OPTIMIZER, ROWS, *CLIPPING)
 """What groups of torch's own optimizers have not."""
 
@@ -121,15 +124,16 @@ class Optimizer(torch.optim.Optimizer):
             name = group[OPTIMIZER] = self._known.name_of(group[OPTIMIZER])
         defaults = self._known.defaults(name)
         check_keys(name, group, [*defaults, *KEYS])
-        shared = {key: self._said[key] for key in self._said if key in {**defaults, **CLIPPING}}
-        given = group if name == self._main else {**CLIPPING, **defaults, **shared, **group}
+        whole = {**CLIPPING, **defaults, **self._said_of(defaults), **group}
+        given = group if name == self._main else whole
         self._append(given)
         added = self.param_groups[-1]
         for key in self.defaults.keys() - defaults.keys() - CLIPPING.keys() - group.keys():
             del added[key]  # it is of another optimizer
         try:
+            read = defaults if name in ALGORITHMS else {key: 0.0 for key in (RATE, DECAY) if key in defaults}
+            check_values(added, read, "a group that is added")
             if name in ALGORITHMS:
-                check_values(added, defaults, "a group that is added")
                 check_together(name, ALGORITHMS[name].check(added))
             factors_of([added], np.zeros(1))  # refuses what is no bound
             if self._held is None:
@@ -178,6 +182,7 @@ class Optimizer(torch.optim.Optimizer):
 
         if closure is not None and not all(job.stepper.evaluates for job in jobs):
             evaluate()
+            jobs = self._assigned()  # it may have changed who steps
         with torch.no_grad():
             self._step(jobs, None if closure is None else evaluate)
         return losses[0] if losses else None
@@ -203,7 +208,15 @@ class Optimizer(torch.optim.Optimizer):
                 "This optimizer was made with statistics=False, so that its steps were not summed up. "
                 "Leave it out."
             )
-        return tell(self._told, self.param_groups, by, self._unscale)
+        return tell(self._told, self._seen, by, self._unscale)
+
+    def state_dict(self) -> dict[str, Any]:
+        """As torch has it; what is changed in a group's rows later does not change it."""
+        saved = super().state_dict()
+        for group in saved["param_groups"]:
+            if group.get(ROWS):
+                group[ROWS] = [dict(row) for row in group[ROWS]]
+        return saved
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load what `state_dict` of this optimizer, or of torch's own class, gave.
@@ -259,6 +272,7 @@ class Optimizer(torch.optim.Optimizer):
         self._asked: list[Any] = []
         self._jobs: list[Job] = []
         self._told: list[Told] = []
+        self._seen: list[dict[str, Any]] = []
         self._unscale = 1.0
 
     def _assigned(self) -> list[Job]:
@@ -279,11 +293,16 @@ class Optimizer(torch.optim.Optimizer):
         if group.get(OPTIMIZER) is not None:
             group[OPTIMIZER] = self._known.name_of(group[OPTIMIZER])
         defaults = self._known.defaults(group.get(OPTIMIZER) or self._main)
-        for key, value in {**defaults, **CLIPPING}.items():
+        for key, value in {**CLIPPING, **defaults, **self._said_of(defaults)}.items():
             group.setdefault(key, value)
 
+    def _said_of(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
+        """What was said when this was made of settings that an optimizer reads."""
+        return {key: value for key, value in self._said.items() if key in {**defaults, **CLIPPING}}
+
     def _step(self, jobs: Sequence[Job], closure: Closure | None) -> None:
-        self._told, self._unscale = [], 1.0 / _number(getattr(self, "grad_scale", None), 1.0)
+        self._told, self._seen = [], [*self.param_groups]
+        self._unscale = 1.0 / _number(getattr(self, "grad_scale", None), 1.0)
         if _number(getattr(self, "found_inf", None), 0.0):
             self.skipped += 1
             return

@@ -1,6 +1,6 @@
 """A part of a pass: the tensors that one launch steps."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from operator import is_, itemgetter
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from paramgroups.optim.backends.batch import NONFINITE, Backend, Batch, Floats, 
 from paramgroups.optim.backends.reading import watching
 from paramgroups.optim.backends.traits import ADDRESS
 from paramgroups.optim.finding import Bools, Found, local
-from paramgroups.optim.memory import ROW_STEP, STEP, States
+from paramgroups.optim.memory import ROWS, STEP, Counts, States
 
 TRUST = "trust"
 RATE = "lr"
@@ -26,13 +26,13 @@ class RowCount(NamedTuple):
 
     Attributes:
         segment: Its number.
-        counts: How often each row of its tensor was stepped.
+        counts: What is counted of each row of its tensor.
         rows: Which of them are in it.
         state: Where the optimizer keeps the counts.
     """
 
     segment: int
-    counts: Tensor
+    counts: Counts
     rows: slice
     state: dict[str, Any]
 
@@ -44,7 +44,9 @@ class Part:
     Attributes:
         batch: What is handed to the backend.
         backend: Who steps it.
-        params: The optimizer's parameters; the batch has copies of them, or masters, where those are stepped.
+        params: The optimizer's parameters.
+        tensors: What is here of each; the batch has copies of them, or masters, where those are stepped.
+        made: What was made for this part, and no step has written yet: parameters, and keys of their states.
         places: Where its tensors stand among all parameters.
         settings: Which settings each segment has.
         pieces: All chunks of its segments.
@@ -59,6 +61,8 @@ class Part:
     batch: Batch
     backend: Backend
     params: list[Tensor] = field(repr=False)
+    tensors: list[Tensor] = field(repr=False)
+    made: list[tuple[Tensor, Collection[str]]] = field(repr=False)
     places: Ints
     settings: Ints
     pieces: Ints = field(repr=False)
@@ -76,13 +80,14 @@ class Part:
         self._first = np.searchsorted(self.batch.tensor_of, np.arange(len(self.places)))
         self._segments = np.ones(len(self.settings), np.bool_)
         self._tensors = np.ones(len(self.places), np.bool_)
-        self._stepped = self.params
+        self._stepped = self._both(range(len(self.params)))
 
     @property
     def holds(self) -> bool:
         """Whether the optimizer's states are still those that were laid out, and where they were."""
-        if any(row.state.get(ROW_STEP) is not row.counts for row in self.rows):
-            return False
+        for row in self.rows:
+            if any(row.state.get(f"{ROWS}{key}") is not numbers for key, numbers in row.counts.items()):
+                return False
         try:
             same = all(
                 all(map(is_, map(itemgetter(key), self.dicts), tensors)) for key, tensors in self.kept.items()
@@ -113,10 +118,12 @@ class Part:
         steps = self.counters[STEP].numpy()[batch.tensor_of]
         np.add(steps, 1.0, out=batch.steps)
         for row in self.rows:
-            batch.steps[row.segment] = row.counts[row.rows.start] + 1.0
+            batch.steps[row.segment] = row.counts[STEP][row.rows.start] + 1.0
         for name in batch.algorithm.scalars:
             column = batch.algorithm.hypers.index(name)
             batch.hypers[:, column] = self.counters[name].numpy()[batch.tensor_of]
+            for row in self.rows:
+                batch.hypers[row.segment, column] = row.counts[name][row.rows.start]
 
     def _choose(self, found: Found, awake: Bools) -> None:
         segments = awake[self.settings]
@@ -126,7 +133,12 @@ class Part:
             self._segments = segments
             self.batch.chunks = self.pieces[segments[self.pieces[:, 0]]]
             self._tensors = np.bincount(self.batch.tensor_of, segments, len(self.places)) > 0
-            self._stepped = [self.params[place] for place in np.flatnonzero(self._tensors).tolist()]
+            self._stepped = self._both(np.flatnonzero(self._tensors).tolist())
+
+    def _both(self, places: Iterable[int]) -> list[Tensor]:
+        """The parameters at some places, and what is here of them where that is not all."""
+        pairs = [(self.params[place], self.tensors[place]) for place in places]
+        return [param for param, _ in pairs] + [tensor for param, tensor in pairs if tensor is not param]
 
     @property
     def stepped(self) -> Bools:
@@ -140,34 +152,35 @@ class Part:
     def step(self, scales: Floats | None) -> Sums | None:
         """Step all that was taken, with gradients multiplied by one number for each of the settings."""
         if self.strided and not self.masters:  # now: a part before may have written the same memory
-            self.batch.params = [plain(param) for param in self.params]
+            self.batch.params = [plain(tensor) for tensor in self.tensors]
         self.batch.scales = None if scales is None else scales[self.settings]
         if self.batch.algorithm.trust is not None:
             self._rehearse()
         if self.masters:
             self._renew_masters()
+        self.made = []
         sums = self.backend.step(self.batch)
         self._advance()
         if self.strided or self.masters:
             self._copy_back()
-        else:
-            # a kernel writes past autograd, which is to tell when something that it keeps was written
-            torch.autograd.graph.increment_version(self._stepped)
+        # a kernel writes past autograd, which is to tell when something that it keeps was written
+        torch.autograd.graph.increment_version(self._stepped)
         return sums
 
-    def unmake(self, states: States) -> None:
-        """Take the states away that no step has written yet."""
-        for place in np.flatnonzero(self.counters[STEP].numpy() == 0.0).tolist() if self.kept else ():
-            for key in (*self.kept, ROW_STEP):
-                self.dicts[place].pop(key, None)
-            if not states.get(self.params[place], True):
-                del states[self.params[place]]
+    def unmake(self, states: States) -> bool:
+        """Take the states away that no step has written yet; whether there were any."""
+        for param, keys in self.made:
+            for key in keys:
+                states[param].pop(key, None)
+            if keys and not states[param]:
+                del states[param]
+        return any(keys for _, keys in self.made)
 
     def drop(self) -> None:
         """Let go of gradients, which would live on here when they are set to None."""
         self.batch.grads = []
         if self.strided and not self.masters:
-            self.batch.params = self.params
+            self.batch.params = self.tensors
 
     def _rehearse(self) -> None:
         """Find the ratio of trust of each tensor, from the norms of a step with rate 1."""
@@ -190,23 +203,28 @@ class Part:
     def _advance(self) -> None:
         rule, tensors = self.batch.algorithm, self._tensors
         if rule.advance is not None:
-            after = rule.advance(self.batch.steps[self._first], *self.batch.hypers[self._first].T)
-            for name, numbers in zip(rule.scalars, after, strict=True):
-                self.counters[name].numpy()[tensors] = np.asarray(numbers)[tensors]
+            after = rule.advance(self.batch.steps, *self.batch.hypers.T)
+            for name, numbers in zip(rule.scalars, map(np.asarray, after), strict=True):
+                self.counters[name].numpy()[tensors] = numbers[self._first][tensors]
+                for row in self._stepped_rows:
+                    row.counts[name][row.rows] = float(numbers[row.segment])
         self.counters[STEP].numpy()[tensors] += 1.0
-        for row in self.rows:
-            if self._segments[row.segment]:
-                row.counts[row.rows] += 1.0
+        for row in self._stepped_rows:
+            row.counts[STEP][row.rows] += 1.0
+
+    @property
+    def _stepped_rows(self) -> list[RowCount]:
+        return [row for row in self.rows if self._segments[row.segment]]
 
     def _renew_masters(self) -> None:
         """Whoever wrote a parameter since, to load or to clamp it, is followed."""
         for place in np.flatnonzero(self._tensors).tolist():
-            param, master = self.params[place], self.batch.params[place]
+            param, master = self.tensors[place], self.batch.params[place]
             torch.where(master.to(param.dtype) == param, master, param.float(), out=master)
 
     def _copy_back(self) -> None:
         for place in np.flatnonzero(self._tensors).tolist():
-            param, numbers = self.params[place], self.batch.params[place]
+            param, numbers = self.tensors[place], self.batch.params[place]
             param.copy_((torch.view_as_complex(numbers) if param.is_complex() else numbers).view(param.shape))
 
 

@@ -204,9 +204,8 @@ class Pass:
 
     def undo(self, states: States) -> None:
         """Take back the states of what was never stepped: a buffer that is there stands for a step."""
-        layout, self._layout = self._layout, None
-        for part in layout.parts if layout else ():
-            part.unmake(states)
+        if self._layout is not None and any([part.unmake(states) for part in self._layout.parts]):  # noqa: C419  # all
+            self._layout = None
 
     def drop(self) -> None:
         """Let go of the gradients."""

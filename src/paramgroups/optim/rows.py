@@ -89,7 +89,7 @@ def _merged(group: Group, row: Group, known: Sequence[str]) -> dict[str, Any]:
 
 
 def _cuts(number: int, group: Group) -> list[Cut]:
-    names = list(group.get("param_names", ()))
+    names = list(group.get("param_names", ()))[: len(group["params"])]
     if not isinstance(group[ROWS], Sequence) or not all(isinstance(row, Mapping) for row in group[ROWS]):
         raise OptimizerError(f"group['rows'] is {shown(group[ROWS])} in group {number}. {FORM}")
     cuts = [_cut(number, group, names, row) for row in group[ROWS]]

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from paramgroups.optim.backends.batch import Sums
+from paramgroups.optim.finding import local
 
 BLOCK = 2**20
 """Squares are summed in float64 copies, of so many numbers at a time."""
@@ -46,9 +47,10 @@ class Before:
         Args:
             params: Those that will be stepped. One without a gradient counts as one of zeros.
         """
-        params = list(params)
-        given = [param.new_zeros(0) if param.grad is None else param.grad for param in params]
-        grads, copies = _squares(given), [param.detach().clone() for param in params]
+        whole = list(params)
+        params = [local(param.detach()) for param in whole]  # of what is spread over processes the part here
+        given = [param.new_zeros(0) if param.grad is None else local(param.grad) for param in whole]
+        grads, copies = _squares(given), [param.clone() for param in params]
         return cls(params, copies, grads, _squares(params), _wrong(given, grads))
 
     @torch.no_grad()
@@ -106,7 +108,7 @@ def gradient_sums(params: Iterable[Tensor]) -> Sums:
     Args:
         params: Parameters that have a gradient.
     """
-    given = [param.grad for param in params if param.grad is not None]
+    given = [local(param.grad) for param in params if param.grad is not None]
     squares = _squares(given)
     nothing = torch.zeros_like(squares)
     found = torch.stack([squares, nothing, nothing, _wrong(given, squares)], dim=1)

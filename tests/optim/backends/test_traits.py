@@ -5,7 +5,7 @@ from paramgroups.optim.backends import reading, traits
 
 def test_columns_are_a_count_from_0_and_the_address_is_first() -> None:
     """What compares everything but the address cuts it off in front."""
-    names = ("ADDRESS", "NUMEL", "SHAPE", "DTYPE", "DEVICE", "INDEX", "PLAIN")
+    names = ("ADDRESS", "NUMEL", "SHAPE", "DTYPE", "DEVICE", "INDEX", "BYTES", "PLAIN")
     assert [getattr(traits, name) for name in names] == list(range(traits.COLUMNS))
 
 

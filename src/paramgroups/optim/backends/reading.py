@@ -21,7 +21,7 @@ from paramgroups.optim.backends.traits import COLUMNS, HASHED
 
 QUESTIONS = (
     "get_data_ptr", "get_numel", "get_sizes", "get_dtype", "get_device_type", "get_device_index",
-    "is_contiguous", "get_dim",
+    "get_storage_size", "is_contiguous", "get_dim",
 )  # fmt: skip
 BITS = 64
 
@@ -79,11 +79,12 @@ def _row(tensor: Tensor) -> tuple[int, ...]:
         address = tensor.data_ptr()
     except RuntimeError:
         address = 0
+    there = tensor.untyped_storage().nbytes() if tensor.layout is torch.strided else 0
     has_memory = tensor.layout is torch.strided and (address != 0 or tensor.numel() == 0)
     plain = int(has_memory and tensor.is_contiguous())
     # below 0, as none of torch's own codes is: rows of both readers are never taken for equal
     codes = map(_code, (tensor.dtype, tensor.device, tensor.layout))
-    return address, tensor.numel(), hashed(tensor.shape), *codes, plain
+    return address, tensor.numel(), hashed(tensor.shape), *codes, there, plain
 
 
 def _code(thing: object) -> int:
