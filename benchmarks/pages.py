@@ -138,6 +138,17 @@ Other packages; none steps all tensors in one launch on a CPU:
 """
 
 
+def quoted(kept: Kept) -> list[str]:
+    """The rows of the README's table: torch's fused form by ours with a rate each, model by model."""
+    ratios, counts = kept["ratios to ours with a rate each"], kept["counts"]
+    return [
+        f"| {name}: {counts[name]['numbers'] / 1e6:,.0f} million numbers, "
+        f"{counts[name]['tensors']:,} tensors "
+        f"| {found['torch fused, one rate']:.2f} | {found['torch fused, a rate each']:.2f} |"
+        for name, found in ratios.items()
+    ]
+
+
 def claim(row: Mapping[str, Any]) -> list[str]:
     """What was asked of a ratio, and what was measured."""
     held = "yes" if row["held"] else "no"

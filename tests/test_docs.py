@@ -1,6 +1,7 @@
 """Every block of Python in the documents runs, and every example of a docstring."""
 
 import doctest
+import json
 import pkgutil
 import re
 from importlib import import_module
@@ -12,7 +13,9 @@ import torch
 from torch import nn
 
 import paramgroups as pg
+from benchmarks.measure import RESULTS
 from benchmarks.pages import page as page_on_speed
+from benchmarks.pages import quoted
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -80,6 +83,12 @@ def test_every_block_of_toml_is_a_recipe_of_the_model(page: Path, tmp_path: Path
         (tmp_path / "recipe.toml").write_text(block)
         recipe = pg.load_recipe(tmp_path / "recipe.toml")
         assert len(pg.plan(Reader(), recipe, steps=100).groups) > 1
+
+
+def test_the_readme_quotes_the_kept_ratios() -> None:
+    kept = json.loads((RESULTS / "optimizer_step.json").read_text())
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert set(quoted(kept)) <= set(lines)
 
 
 def test_the_page_on_training_names_every_finding() -> None:

@@ -5,11 +5,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from paramgroups.errors import OptimizerError, nearest
+from paramgroups.optim.classes import LONGEST
 from paramgroups.optim.columns import key_of, numbers_of
 from paramgroups.optim.hyperparameters import SWITCHES, is_number, unpack
-
-LONGEST = 100
-"""No name is longer; more of a wrong one is not compared."""
 
 ALIKE = 0.87
 """How alike a key is to one that it was meant to be: `momentm` is, `max_momentum` is not."""

@@ -7,10 +7,12 @@ import numpy as np
 
 from paramgroups.errors import OptimizerError
 from paramgroups.optim.backends.batch import Floats
-from paramgroups.optim.columns import Told, numbers_of
+from paramgroups.optim.columns import Called, numbers_of
 from paramgroups.optim.hyperparameters import CLIPPING
 
 CLIP_NORM, CLIP_ALONE = CLIPPING
+
+NO_BOUND = "or None, which clips nothing."
 
 SMALL = 1e-6
 """Added to a norm, as `torch.nn.utils.clip_grad_norm_` does."""
@@ -51,10 +53,13 @@ def factors_of(groups: Sequence[Mapping[str, Any]], squares: Floats) -> Floats:
     return factors
 
 
-def _bounds(asked: Sequence[Any], told: Told) -> Floats:
-    switches = [place for place, bound in enumerate(asked) if isinstance(bound, bool)]
+def _bounds(asked: Sequence[Any], called: Called) -> Floats:
+    switch = next((place for place, bound in enumerate(asked) if isinstance(bound, bool)), None)
+    if switch is not None:
+        raise OptimizerError(
+            f"clip_norm={asked[switch]} in {called(switch)}: it must be a number. {NO_BOUND}"
+        )
     try:
-        numbers_of(CLIP_NORM, [str(asked[place]) for place in switches], lambda at: told(switches[at]))
-        return numbers_of(CLIP_NORM, asked, told)
+        return numbers_of(CLIP_NORM, asked, called)
     except OptimizerError as error:
-        raise OptimizerError(f"{str(error).rstrip('.')}, or None, which clips nothing.") from error
+        raise OptimizerError(f"{str(error).rstrip('.')}, {NO_BOUND}") from error

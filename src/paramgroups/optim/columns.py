@@ -17,7 +17,7 @@ PARTS = {f"{part}{number}": (key, number - 1) for key, part in PACKED.items() fo
 PLAIN = frozenset((bool, int, float))
 
 Settings = Mapping[str, Any]
-Told = Callable[[int], str]
+Called = Callable[[int], str]
 
 
 def in_group(place: int) -> str:
@@ -47,7 +47,7 @@ class Columns:
         self._columns: dict[str, tuple[Any, ...]] = {}
         self._fixed = False  # a tensor or a list may be written in place, and looks the same then
 
-    def read(self, settings: Sequence[Settings], told: Told = in_group) -> list[str]:
+    def read(self, settings: Sequence[Settings], told: Called = in_group) -> list[str]:
         """Read all settings.
 
         Args:
@@ -77,7 +77,7 @@ class Columns:
         """What stands under a key."""
         return self._columns.get(key, ())
 
-    def _rows_of(self, settings: Sequence[Settings], told: Told) -> list[tuple[Any, ...]]:
+    def _rows_of(self, settings: Sequence[Settings], told: Called) -> list[tuple[Any, ...]]:
         try:
             return list(map(self._row, settings))
         except KeyError as error:
@@ -105,7 +105,7 @@ def is_fixed(values: Sequence[Any]) -> bool:
     return kinds <= PLAIN | {tuple, str, type(None)} and parts <= PLAIN
 
 
-def numbers_of(name: str, values: Sequence[Any], told: Told = in_group) -> Floats:
+def numbers_of(name: str, values: Sequence[Any], told: Called = in_group) -> Floats:
     """One number for each value, each in the domain of its hyperparameter.
 
     Raises:

@@ -1,7 +1,7 @@
 """Optimizers of other classes that step some groups for ours: all they work on is lent for the call."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import Parameter, signature
@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from paramgroups.errors import OptimizerError, listing, shown
+from paramgroups.optim.memory import States
 
 Group = dict[str, Any]
-States = MutableMapping[Tensor, dict[str, Any]]
 Closure = Callable[[], Any]
 
 OWN_KEYS = frozenset({"params", "param_names", "name", "optimizer", "rows", "clip_norm", "clip_alone"})

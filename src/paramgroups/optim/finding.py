@@ -122,6 +122,11 @@ def local(tensor: Any) -> Any:
     return tensor if found is None else found()
 
 
+def reals(tensor: Tensor) -> int:
+    """How many real numbers a tensor has: a complex one is two."""
+    return tensor.numel() * (2 if tensor.is_complex() else 1)
+
+
 def _chosen(things: Sequence[Any], active: Bools) -> Sequence[Any]:
     return [things[place] for place in np.flatnonzero(active).tolist()]
 

@@ -15,7 +15,7 @@ from paramgroups.optim.algorithms import Algorithm
 from paramgroups.optim.backends import Batch, plan_chunks
 from paramgroups.optim.backends.batch import Backend, Ints
 from paramgroups.optim.backends.choosing import COMPILED
-from paramgroups.optim.finding import Found, local
+from paramgroups.optim.finding import Found, local, reals
 from paramgroups.optim.memory import HALVES, Counts, Memory, lack, reach
 from paramgroups.optim.parts import Part, RowCount, plain
 from paramgroups.optim.rows import Cut
@@ -207,7 +207,7 @@ def _pieces(
     param: Tensor, owner: int, cuts: Sequence[tuple[Cut, int]], counts: Counts
 ) -> list[tuple[int, int, int]]:
     """Start, count and settings of each piece of a tensor."""
-    total = param.numel() * (2 if param.is_complex() else 1)
+    total = reals(param)
     if not total or not (cuts or counts):
         return [(0, total, owner)]
     settings = np.full(param.shape[0], owner)
@@ -229,7 +229,7 @@ def _rows(
     for number, place in enumerate(segments.tensor_of.tolist()):
         known = counts[place]
         if known and segments.counts[number]:
-            size = tensors[place].numel() * (2 if tensors[place].is_complex() else 1) // len(tensors[place])
+            size = reals(tensors[place]) // len(tensors[place])
             start, count = int(segments.starts[number]) // size, int(segments.counts[number]) // size
             found.append(RowCount(number, known, slice(start, start + count), dicts[place]))
     return found

@@ -9,7 +9,7 @@ from paramgroups.optim.backends.batch import Floats, Sums
 from paramgroups.optim.clipping import clips
 from paramgroups.optim.columns import numbers_of
 from paramgroups.optim.delegates import Delegate
-from paramgroups.optim.finding import LOCAL, Groups
+from paramgroups.optim.finding import Groups, are_sharded
 from paramgroups.optim.memory import States
 from paramgroups.optim.rows import rowed
 from paramgroups.optim.statistics import Told
@@ -48,7 +48,7 @@ class Loan:
     @property
     def sharded(self) -> bool:
         """Whether parameters are spread over several processes."""
-        return any(hasattr(param, LOCAL) for param in self._stepped)
+        return are_sharded(self._stepped)
 
     def find(self, groups: Groups, states: States) -> None:
         """Look which parameters are stepped: they are trained, have a gradient, and a rate that is not 0.
@@ -96,7 +96,7 @@ class Loan:
 
     def drop(self) -> None:
         """Let go of groups and parameters."""
-        self._groups, self._states, self._stepped = (), {}, []
+        self._groups, self._states, self._stepped, self._places = (), {}, [], []
 
     def _told(self, sums: Sums) -> Told:
         groups, members = (np.array(column, np.int64) for column in zip(*self._places, strict=True))

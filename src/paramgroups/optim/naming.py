@@ -8,10 +8,8 @@ import torch
 
 from paramgroups.errors import OptimizerError, RuleError
 from paramgroups.optim.algorithms import ALGORITHMS
-from paramgroups.optim.classes import optimizer_class, torch_name
+from paramgroups.optim.classes import Named, optimizer_class, torch_name
 from paramgroups.optim.hyperparameters import CLIPPING, pack
-
-Named = str | type[torch.optim.Optimizer]
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """The optimizer: a rate of its own for every tensor, in one pass."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, repeat
 from typing import Any
@@ -13,11 +13,12 @@ from paramgroups.optim.algorithms import ALGORITHMS
 from paramgroups.optim.backends.batch import NONFINITE, Floats
 from paramgroups.optim.backends.choosing import check_backend
 from paramgroups.optim.checking import check_keys, check_settings, check_together, check_values
+from paramgroups.optim.classes import Named
 from paramgroups.optim.clipping import factors_of
 from paramgroups.optim.hyperparameters import CLIPPING
-from paramgroups.optim.jobs import Job, Options, jobs_of
+from paramgroups.optim.jobs import Closure, Job, Options, jobs_of
 from paramgroups.optim.memory import keep_precision
-from paramgroups.optim.naming import Known, Named
+from paramgroups.optim.naming import Known
 from paramgroups.optim.rows import ROWS
 from paramgroups.optim.statistics import Statistics, Told, tell, total
 
@@ -32,8 +33,6 @@ OURS = (OPTIMIZER, ROWS, *CLIPPING)
 
 KEYS = (*OURS, "params", "param_names", "name", "initial_lr")
 """What any group may have beside its optimizer's settings."""
-
-Closure = Callable[[], Any]
 
 
 class Optimizer(torch.optim.Optimizer):

@@ -204,17 +204,21 @@ class Pass:
 
     def undo(self, states: States) -> None:
         """Take back the states of what was never stepped: a buffer that is there stands for a step."""
-        if self._layout is not None and any([part.unmake(states) for part in self._layout.parts]):  # noqa: C419  # all
+        if any([part.unmake(states) for part in self._parts]):  # noqa: C419  # each of them, not until the first
             self._layout = None
 
     def drop(self) -> None:
         """Let go of the gradients."""
-        for part in self._layout.parts if self._layout else ():
+        for part in self._parts:
             part.drop()
 
     @property
+    def _parts(self) -> Sequence[Part]:
+        return self._layout.parts if self._layout else ()
+
+    @property
     def _running(self) -> Iterator[Part]:
-        return (part for part in (self._layout.parts if self._layout else ()) if part.stepped.any())
+        return (part for part in self._parts if part.stepped.any())
 
     def _told(self, part: Part, sums: Sums) -> Told:
         batch, groups = part.batch, self._groups_of[part.settings]

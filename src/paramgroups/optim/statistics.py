@@ -9,7 +9,7 @@ import numpy as np
 
 from paramgroups.errors import OptimizerError, nearest
 from paramgroups.optim.backends.batch import STATISTICS, Floats, Ints, Sums
-from paramgroups.optim.finding import Bools
+from paramgroups.optim.finding import Bools, reals
 from paramgroups.optim.parts import batch_sums
 
 Group = Mapping[str, Any]
@@ -139,7 +139,7 @@ def _parameter(told: Told, segment: int, groups: Sequence[Group], labels: Sequen
 def _segment(told: Told, segment: int, groups: Sequence[Group], labels: Sequence[str]) -> str:
     name = _parameter(told, segment, groups, labels)
     param = groups[int(told.groups[segment])]["params"][int(told.members[segment])]
-    total = param.numel() * (2 if param.is_complex() else 1)
+    total = reals(param)
     size = total // max(1, param.shape[0]) if param.dim() else 1
     start, count = int(told.starts[segment]), int(told.counts[segment])
     whole = count >= total
