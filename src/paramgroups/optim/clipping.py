@@ -8,7 +8,7 @@ import numpy as np
 from paramgroups.errors import OptimizerError
 from paramgroups.optim.backends.batch import Floats
 from paramgroups.optim.columns import Called, numbers_of
-from paramgroups.optim.hyperparameters import CLIPPING
+from paramgroups.optim.hyperparameters import CLIPPING, domain_of
 
 CLIP_NORM, CLIP_ALONE = CLIPPING
 
@@ -56,9 +56,8 @@ def factors_of(groups: Sequence[Mapping[str, Any]], squares: Floats) -> Floats:
 def _bounds(asked: Sequence[Any], called: Called) -> Floats:
     switch = next((place for place, bound in enumerate(asked) if isinstance(bound, bool)), None)
     if switch is not None:
-        raise OptimizerError(
-            f"clip_norm={asked[switch]} in {called(switch)}: it must be a number. {NO_BOUND}"
-        )
+        found = f"clip_norm={asked[switch]} in {called(switch)}"
+        raise OptimizerError(f"{found}: it must be a number, {domain_of(CLIP_NORM)}, {NO_BOUND}")
     try:
         return numbers_of(CLIP_NORM, asked, called)
     except OptimizerError as error:
