@@ -124,3 +124,13 @@ def test_dtypes_side_by_side_have_a_group_and_a_norm_together(backend: str) -> N
     mine.step()
     assert mine.statistics()["0"].grad_norm == pytest.approx(4.0)
     assert [param.tolist() for param in params] == [pytest.approx([2.0, 2.0], abs=1e-5)] * 2
+
+
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
+def test_a_half_that_is_computed_in_float64(half: torch.dtype) -> None:
+    param = nn.Parameter(torch.ones(3, dtype=half))
+    ours = Optimizer([param], lr=0.25, weight_decay=0.0, backend="cpu")
+    param.grad_dtype = None  # any dtype may be set then
+    param.grad = torch.ones(3, dtype=torch.float64)
+    ours.step()
+    assert param.tolist() == [0.75] * 3

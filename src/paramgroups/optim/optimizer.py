@@ -230,10 +230,7 @@ class Optimizer(torch.optim.Optimizer):
 
         def take(_: Any, state: dict[str, Any]) -> dict[str, Any]:
             each = zip(state["param_groups"], chain(own, repeat({})), strict=False)
-            groups = [
-                mine | {key: value for key, value in group.items() if key != OPTIMIZER}
-                for group, mine in each
-            ]
+            groups = [_loaded(group, mine) for group, mine in each]
             loaded.append({**state, "param_groups": groups})
             return loaded[0]
 
@@ -347,6 +344,13 @@ class Optimizer(torch.optim.Optimizer):
                     error.add_note(f"What {', '.join(done)} steps has been stepped before; nothing else was.")
                 raise
             done.append(job.name)
+
+
+def _loaded(group: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """A saved group: who steps it stays as it is, and all of ours where torch's own optimizer saved it."""
+    is_torchs = CLIPPING.keys().isdisjoint(group)
+    kept = {key: value for key, value in own.items() if is_torchs or key == OPTIMIZER}
+    return kept | {key: value for key, value in group.items() if key != OPTIMIZER}
 
 
 def _number(value: Any, default: float) -> float:

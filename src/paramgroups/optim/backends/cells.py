@@ -33,6 +33,10 @@ def converted(builder: Any, number: Any, wanted: Any) -> Any:
     """A float as one of another width."""
     if number.type == wanted:
         return number
+    if {_bits(number.type), _bits(wanted)} == {BITS[HALF], BITS[DOUBLE]}:
+        number = converted(
+            builder, number, FLOAT
+        )  # as torch does; to do it at once is a call that LLVM lacks
     widens = _bits(number.type) < _bits(wanted)
     return (builder.fpext if widens else builder.fptrunc)(number, wanted)
 
