@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from paramgroups.errors import OptimizerError
-from paramgroups.optim.columns import Columns, is_fixed, key_of, numbers_of, part_of
-from paramgroups.optim.hyperparameters import DOMAINS, domain_of
+from paramgroups.optim.columns import Columns, is_fixed, numbers_of, part_of
+from paramgroups.optim.hyperparameters import DOMAINS, domain_of, key_of
 
 KEYS, HYPERS = ("lr", "betas"), ("lr", "beta1", "beta2")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from paramgroups.errors import OptimizerError, nearest
 from paramgroups.optim.classes import LONGEST
-from paramgroups.optim.columns import key_of, numbers_of
-from paramgroups.optim.hyperparameters import SWITCHES, is_number, unpack
+from paramgroups.optim.columns import numbers_of
+from paramgroups.optim.hyperparameters import SWITCHES, is_number, key_of, unpack
 
 ALIKE = 0.87
 """How alike a key is to one that it was meant to be: `momentm` is, `max_momentum` is not."""
@@ -36,7 +36,7 @@ def check_keys(optimizer: str, given: Iterable[str], known: Sequence[str]) -> No
             raise OptimizerError(f'{optimizer} reads no "{key}" of a group. Nearest: "{near[0]}".')
 
 
-def check_values(group: Mapping[str, Any], defaults: Mapping[str, Any], told: str) -> None:
+def check_values(group: Mapping[str, Any], defaults: Mapping[str, Any], called: str) -> None:
     """Refuse values that a rule cannot be applied with.
 
     Raises:
@@ -44,7 +44,7 @@ def check_values(group: Mapping[str, Any], defaults: Mapping[str, Any], told: st
     """
     for name, default in unpack(defaults).items():
         if is_number(default):
-            numbers_of(name, [group.get(key_of(name))], lambda _: told)
+            numbers_of(name, [group.get(key_of(name))], lambda _: called)
 
 
 def check_together(optimizer: str, wrong: str | None) -> None:

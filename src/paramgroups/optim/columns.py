@@ -9,10 +9,7 @@ from torch import Tensor
 
 from paramgroups.errors import OptimizerError, shown
 from paramgroups.optim.backends.batch import Floats
-from paramgroups.optim.hyperparameters import PACKED, Domain, domain_of
-
-PARTS = {f"{part}{number}": (key, number - 1) for key, part in PACKED.items() for number in (1, 2, 3)}
-"""Which part of which tuple a hyperparameter is."""
+from paramgroups.optim.hyperparameters import PARTS, domain_of, key_of
 
 PLAIN = frozenset((bool, int, float))
 
@@ -47,12 +44,12 @@ class Columns:
         self._columns: dict[str, tuple[Any, ...]] = {}
         self._fixed = False  # a tensor or a list may be written in place, and looks the same then
 
-    def read(self, settings: Sequence[Settings], told: Called = in_group) -> list[str]:
+    def read(self, settings: Sequence[Settings], called: Called = in_group) -> list[str]:
         """Read all settings.
 
         Args:
             settings: Those of each group, and whatever else has its own.
-            told: What the settings at a place are called.
+            called: What the settings at a place are called.
 
         Returns:
             The keys whose values are others than before.
@@ -60,13 +57,13 @@ class Columns:
         Raises:
             OptimizerError: A value is out of its domain, no number, or gone. All columns are as they were.
         """
-        rows = self._rows_of(settings, told)
+        rows = self._rows_of(settings, called)
         if self._fixed and _same(rows, self._rows):
             return []
         columns = dict(zip(self._keys, zip(*rows, strict=True), strict=True)) if rows else {}
         changed = [key for key, values in columns.items() if self._differs(key, values)]
         numbers = {
-            name: numbers_of(name, columns[key], told) for key in changed for name in self._hypers[key]
+            name: numbers_of(name, columns[key], called) for key in changed for name in self._hypers[key]
         }
         self.numbers |= numbers
         self._rows, self._columns = rows, columns
@@ -77,23 +74,18 @@ class Columns:
         """What stands under a key."""
         return self._columns.get(key, ())
 
-    def _rows_of(self, settings: Sequence[Settings], told: Called) -> list[tuple[Any, ...]]:
+    def _rows_of(self, settings: Sequence[Settings], called: Called) -> list[tuple[Any, ...]]:
         try:
             return list(map(self._row, settings))
         except KeyError as error:
             place = next(place for place, one in enumerate(settings) if error.args[0] not in one)
             raise OptimizerError(
-                f"There is no {error.args[0]!r} in {told(place)}: it was taken away since. Put it back: "
+                f"There is no {error.args[0]!r} in {called(place)}: it was taken away since. Put it back: "
                 f"group[{error.args[0]!r}] = …"
             ) from error
 
     def _differs(self, key: str, values: tuple[Any, ...]) -> bool:
         return not is_fixed(values) or not _same(values, self._columns.get(key, ()))
-
-
-def key_of(name: str) -> str:
-    """The key under which a group has a hyperparameter."""
-    return PARTS.get(name, (name, 0))[0]
 
 
 def is_fixed(values: Sequence[Any]) -> bool:
@@ -105,7 +97,7 @@ def is_fixed(values: Sequence[Any]) -> bool:
     return kinds <= PLAIN | {tuple, str, type(None)} and parts <= PLAIN
 
 
-def numbers_of(name: str, values: Sequence[Any], told: Called = in_group) -> Floats:
+def numbers_of(name: str, values: Sequence[Any], called: Called = in_group) -> Floats:
     """One number for each value, each in the domain of its hyperparameter.
 
     Raises:
@@ -119,8 +111,8 @@ def numbers_of(name: str, values: Sequence[Any], told: Called = in_group) -> Flo
     except (TypeError, ValueError, OverflowError):
         numbers = np.zeros(())
     if numbers.ndim != 1:
-        numbers = np.array([value if _fits(value, domain) else np.nan for value in found])
-    inside = _within(numbers, domain)
+        numbers = np.array([value if value in domain else np.nan for value in found])
+    inside = np.isfinite(numbers) & domain.spans(numbers)
     if set(map(type, found)) - PLAIN:
         inside &= [type(value) in PLAIN for value in found]
     if not inside.all():
@@ -128,7 +120,7 @@ def numbers_of(name: str, values: Sequence[Any], told: Called = in_group) -> Flo
         key, wanted = (
             (key_of(name), f"numbers, {name} {domain}") if name in PARTS else (name, f"a number, {domain}")
         )
-        raise OptimizerError(f"{key}={shown(values[place])} in {told(place)}: it must be {wanted}.")
+        raise OptimizerError(f"{key}={shown(values[place])} in {called(place)}: it must be {wanted}.")
     return numbers
 
 
@@ -137,16 +129,6 @@ def _same(rows: Sequence[Any], before: Sequence[Any]) -> bool:
         return rows == before
     except (RuntimeError, ValueError):  # an array of several numbers is neither equal nor unequal
         return False
-
-
-def _fits(value: Any, domain: Domain) -> bool:
-    return value in domain
-
-
-def _within(numbers: Floats, domain: Domain) -> Any:
-    below = numbers < domain.high if domain.open_above else numbers <= domain.high
-    above = numbers > domain.low if domain.open_below else numbers >= domain.low
-    return np.isfinite(numbers) & above & below
 
 
 def part_of(value: Any, name: str) -> Any:

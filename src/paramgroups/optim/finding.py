@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, repeat
 from operator import is_, itemgetter
 from typing import Any
@@ -45,6 +46,11 @@ class Found:
     whole: bool
     param_traits: Ints
     grad_traits: Ints
+
+    @cached_property
+    def owners(self) -> Ints:
+        """The group of each parameter."""
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)
 
     @property
     def sharded(self) -> bool:

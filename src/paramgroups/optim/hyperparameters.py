@@ -9,6 +9,11 @@ from typing import Any, NamedTuple
 PACKED = {"betas": "beta"}
 """Tuples that torch keeps under one key and we under one name for each part: betas -> beta1, beta2."""
 
+PARTS = {f"{part}{number}": (key, number - 1) for key, part in PACKED.items() for number in (1, 2, 3)}
+"""Which part of which tuple a hyperparameter is."""
+
+RATE = "lr"
+
 SWITCHES = ("foreach", "fused", "capturable", "differentiable")
 """How torch computes, not what: where a recipe does not say, whoever makes the optimizer does."""
 
@@ -32,8 +37,12 @@ class Domain(NamedTuple):
     def __contains__(self, value: object) -> bool:
         if not isinstance(value, (int, float)) or not is_finite(value):
             return False
-        above = value > self.low if self.open_below else value >= self.low
-        return above and (value < self.high if self.open_above else value <= self.high)
+        return bool(self.spans(value))
+
+    def spans(self, numbers: Any) -> Any:
+        """Whether finite numbers are within: one, or each of an array."""
+        above = numbers > self.low if self.open_below else numbers >= self.low
+        return above & (numbers < self.high if self.open_above else numbers <= self.high)
 
     def __str__(self) -> str:
         if self.low == -math.inf:
@@ -65,6 +74,15 @@ DOMAINS = {
     "initial_accumulator_value": NON_NEGATIVE,
     "momentum_decay": NON_NEGATIVE,
 }
+
+
+def key_of(name: str) -> str:
+    """The key under which a group has a hyperparameter.
+
+    >>> key_of("beta2"), key_of("lr")
+    ('betas', 'lr')
+    """
+    return PARTS.get(name, (name, 0))[0]
 
 
 def is_number(value: object) -> bool:

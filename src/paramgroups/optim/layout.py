@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -73,11 +72,6 @@ class Ground:
     backend_of: BackendOf
     statistics: bool
 
-    @cached_property
-    def owners(self) -> Ints:
-        """The group of each parameter."""
-        return np.repeat(np.arange(len(self.groups)), self.found.lengths)
-
 
 def lay_out(ground: Ground, places: Sequence[int]) -> list[Part]:
     """Sort tensors into launches, and make the states that they lack.
@@ -90,11 +84,11 @@ def lay_out(ground: Ground, places: Sequence[int]) -> list[Part]:
         OptimizerError: A gradient, a state or a setting cannot be stepped. No state is made then.
     """
     found = ground.found
-    check_once(found.params, found.lengths)
+    check_once(found)
     turns = turns_of([found.tensors[place] for place in places])
     kinds: dict[Kind, list[int]] = {}
     for place, turn in zip(places, turns, strict=True):
-        param, rule = found.tensors[place], ground.rules[ground.owners[place]]
+        param, rule = found.tensors[place], ground.rules[found.owners[place]]
         grad = found.grads[place] if found.active[place] else None
         check_gradient(param, param if grad is None else grad)
         if grad is not None:
@@ -110,12 +104,13 @@ def lay_out(ground: Ground, places: Sequence[int]) -> list[Part]:
 def _kind(param: Tensor, grad: Tensor | None, rule: Algorithm, turn: int, backend_of: BackendOf) -> Kind:
     given = param if grad is None else grad
     strided = is_strided(param) or is_strided(given) or param.is_complex()
-    backend = backend_of(param.device, param.dtype if given.dtype in COMPILED else given.dtype)
+    odd = param.dtype if given.dtype in COMPILED else given.dtype  # the one that a backend may not know
+    backend = backend_of(param.device, odd)
     return Kind(rule, str(param.device), param.dtype, given.dtype, strided, turn, backend)
 
 
 def _part(kind: Kind, places: Ints, ground: Ground) -> Part:
-    rule, memory, owners = kind.rule, ground.memory, ground.owners[places]
+    rule, memory, owners = kind.rule, ground.memory, ground.found.owners[places]
     params = [ground.found.params[place] for place in places.tolist()]
     tensors = [ground.found.tensors[place] for place in places.tolist()]
     settings = [ground.groups[owner] for owner in owners.tolist()]
@@ -282,19 +277,18 @@ def _span(tensor: Tensor) -> tuple[str, int, int]:
     return str(tensor.device), start, start + reach(tensor) * tensor.element_size()
 
 
-def check_once(params: Sequence[Tensor], lengths: Sequence[int]) -> None:
+def check_once(found: Found) -> None:
     """Refuse a parameter that is there twice: it would be stepped by one of its groups alone.
 
     Raises:
         OptimizerError: One is.
     """
-    if len(set(map(id, params))) == len(params):
+    if len(set(map(id, found.params))) == len(found.params):
         return
-    owners = np.repeat(np.arange(len(lengths)), lengths).tolist()
     homes: dict[int, list[int]] = {}
-    for param, owner in zip(params, owners, strict=True):
+    for param, owner in zip(found.params, found.owners.tolist(), strict=True):
         homes.setdefault(id(param), []).append(owner)
-    groups = next(found for found in homes.values() if len(found) > 1)
+    groups = next(owners for owners in homes.values() if len(owners) > 1)
     raise OptimizerError(
         f"A parameter is in the groups {' and '.join(map(str, groups))}: it was put there since. Take it "
         "out of all but one."

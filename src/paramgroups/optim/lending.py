@@ -10,6 +10,7 @@ from paramgroups.optim.clipping import clips
 from paramgroups.optim.columns import numbers_of
 from paramgroups.optim.delegates import Delegate
 from paramgroups.optim.finding import Groups, are_sharded
+from paramgroups.optim.hyperparameters import RATE
 from paramgroups.optim.memory import States
 from paramgroups.optim.rows import rowed
 from paramgroups.optim.statistics import Told
@@ -62,13 +63,13 @@ class Loan:
                 f"Rows of group {group.get('name', number)!r} have settings of their own, and "
                 f'{self.delegate.cls.__name__} steps whole tensors. Give it one of ours, such as "adamw".'
             )
-        rated = [number for number, group in enumerate(groups) if "lr" in group]
-        numbers_of("lr", [groups[number]["lr"] for number in rated], lambda at: f"group {rated[at]}")
+        rated = [number for number, group in enumerate(groups) if RATE in group]
+        numbers_of(RATE, [groups[number][RATE] for number in rated], lambda at: f"group {rated[at]}")
         self._groups, self._states = groups, states
         self._places = [
             (number, member)
             for number, group in enumerate(groups)
-            if group.get("lr") != 0
+            if group.get(RATE) != 0
             for member, param in enumerate(group["params"])
             if param.requires_grad and (self.evaluates or param.grad is not None)
         ]

@@ -14,7 +14,7 @@ from paramgroups.optim.finding import local
 
 STEP = "step"
 MASTER = "master"
-ROWS = "row_"
+BY_ROW = "row_"
 """Before the key of what is counted of each row by itself."""
 
 Counts = dict[str, Tensor]
@@ -104,7 +104,7 @@ class Memory:
             cut: Whether rows of it have settings of their own, and may be stepped without the others.
         """
         state, shape = self.states.get(param, {}), param.shape[:1]
-        keys = {key: f"{ROWS}{key}" for key in counters}
+        keys = {key: f"{BY_ROW}{key}" for key in counters}
         known = all(getattr(state.get(name), "shape", None) == shape for name in keys.values())
         if not rule.states or not param.numel() or not (known or cut):
             return {}

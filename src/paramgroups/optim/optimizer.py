@@ -15,7 +15,7 @@ from paramgroups.optim.backends.choosing import check_backend
 from paramgroups.optim.checking import check_keys, check_settings, check_together, check_values
 from paramgroups.optim.classes import Named
 from paramgroups.optim.clipping import factors_of
-from paramgroups.optim.hyperparameters import CLIPPING
+from paramgroups.optim.hyperparameters import CLIPPING, RATE
 from paramgroups.optim.jobs import Closure, Job, Options, jobs_of
 from paramgroups.optim.memory import keep_precision
 from paramgroups.optim.naming import Known
@@ -25,8 +25,8 @@ from paramgroups.optim.statistics import Statistics, Told, tell, total
 OPTIMIZER = "optimizer"
 """The key of a group that another optimizer steps than the rest."""
 
-RATE, DECAY = "lr", "weight_decay"
-"""What other classes are given is checked too, where every class means the same by it."""
+SHARED = (RATE, "weight_decay")
+"""What every class means the same by, so that it is checked of other classes too."""
 
 OURS = (OPTIMIZER, ROWS, *CLIPPING)
 """What groups of torch's own optimizers have not."""
@@ -130,7 +130,7 @@ class Optimizer(torch.optim.Optimizer):
         for key in self.defaults.keys() - defaults.keys() - CLIPPING.keys() - group.keys():
             del added[key]  # it is of another optimizer
         try:
-            read = defaults if name in ALGORITHMS else {key: 0.0 for key in (RATE, DECAY) if key in defaults}
+            read = defaults if name in ALGORITHMS else {key: 0.0 for key in SHARED if key in defaults}
             check_values(added, read, "a group that is added")
             if name in ALGORITHMS:
                 check_together(name, ALGORITHMS[name].check(added))

@@ -13,10 +13,10 @@ from paramgroups.optim.backends.batch import NONFINITE, Backend, Batch, Floats, 
 from paramgroups.optim.backends.reading import watching
 from paramgroups.optim.backends.traits import ADDRESS
 from paramgroups.optim.finding import Bools, Found, local
-from paramgroups.optim.memory import ROWS, STEP, Counts, States
+from paramgroups.optim.hyperparameters import RATE
+from paramgroups.optim.memory import BY_ROW, STEP, Counts, States
 
 TRUST = "trust"
-RATE = "lr"
 
 Numbers = dict[str, Floats]
 
@@ -86,7 +86,7 @@ class Part:
     def holds(self) -> bool:
         """Whether the optimizer's states are still those that were laid out, and where they were."""
         for row in self.rows:
-            if any(row.state.get(f"{ROWS}{key}") is not numbers for key, numbers in row.counts.items()):
+            if any(row.state.get(f"{BY_ROW}{key}") is not numbers for key, numbers in row.counts.items()):
                 return False
         try:
             same = all(

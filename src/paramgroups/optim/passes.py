@@ -14,12 +14,12 @@ from paramgroups.optim.algorithms import Algorithm, Family
 from paramgroups.optim.backends.batch import Floats, Ints, Sums
 from paramgroups.optim.backends.reading import read
 from paramgroups.optim.clipping import CLIP_NORM
-from paramgroups.optim.columns import Columns, key_of
+from paramgroups.optim.columns import Columns
 from paramgroups.optim.finding import Bools, Found, Groups, are_sharded, look, params_of
-from paramgroups.optim.hyperparameters import SWITCHES, unpack
+from paramgroups.optim.hyperparameters import RATE, SWITCHES, key_of, unpack
 from paramgroups.optim.layout import BackendOf, Ground, lay_out
 from paramgroups.optim.memory import Memory, States
-from paramgroups.optim.parts import RATE, Part
+from paramgroups.optim.parts import Part
 from paramgroups.optim.rows import Cut, cuts_of, settings_of
 from paramgroups.optim.statistics import Told
 
@@ -146,10 +146,10 @@ class Pass:
     def _read(self, groups: Groups, cuts: Sequence[Cut]) -> None:
         settings = [*groups, *settings_of(groups, self._keys, (CLIP_NORM,))] if cuts else groups
 
-        def told(place: int) -> str:
+        def called(place: int) -> str:
             return f"group {place}" if place < len(groups) else str(cuts[place - len(groups)])
 
-        self._changed.update(self._columns.read(settings, told))
+        self._changed.update(self._columns.read(settings, called))
         if CLIP_NORM in self._changed:
             self.clips = any(bound is not None for bound in self._columns.values(CLIP_NORM))
         if self._changed - {RATE}:  # also what a step has found that raised then
@@ -172,14 +172,13 @@ class Pass:
 
     def _lay_out(self, groups: Groups, found: Found, cuts: list[Cut], states: States) -> Layout:
         memory = Memory(states, self._family.starts, self._counted, self._masters)
-        owners = np.repeat(np.arange(len(groups)), found.lengths).tolist()
-        each = zip(found.params, owners, strict=True)
+        each = zip(found.params, found.owners.tolist(), strict=True)
         known = [memory.knows(param, self._rules[owner]) for param, owner in each]
         laid = found.active | np.array(known, np.bool_)
         places = np.flatnonzero(laid)
         offsets = np.cumsum([0, *found.lengths])
         self._groups_of = np.array([*range(len(groups)), *(cut.group for cut in cuts)], np.int64)
-        self._members = np.arange(len(owners)) - offsets[owners]
+        self._members = np.arange(len(found.params)) - offsets[found.owners]
         own: dict[int, list[tuple[Cut, int]]] = {}
         for number, one in enumerate(cuts, len(groups)):
             own.setdefault(int(offsets[one.group]) + one.member, []).append((one, number))

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Any
 
 from paramgroups.optim import pack
-from paramgroups.optim.hyperparameters import CLIPPING, PACKED, SWITCHES
+from paramgroups.optim.hyperparameters import CLIPPING, SWITCHES, key_of
 from paramgroups.planning.course import Course, masked
 from paramgroups.planning.naming import Member, names_of
 from paramgroups.planning.profile import Profile
@@ -92,8 +92,8 @@ class Group:
         """
         whole = self.written
         found = _written(segment.profile, masks=bool(self.apart))
-        differ = {_packed(name) for name, course in found.items() if not _same(course, whole.get(name))}
-        return {name: course for name, course in found.items() if _packed(name) in differ}
+        differ = {key_of(name) for name, course in found.items() if not _same(course, whole.get(name))}
+        return {name: course for name, course in found.items() if key_of(name) in differ}
 
     def rows(self, names: Collection[str] | None = None) -> list[RowSegment]:
         """Its rows of their own; where not all parameters are there, of those that are."""
@@ -135,11 +135,6 @@ def _written(profile: Profile, *, masks: bool) -> dict[str, Course]:
         and not (name in SWITCHES and course.constant and course.base == defaults[name])
     }
     return found | {"lr": masked(found["lr"], profile.trainable)} if masks else found
-
-
-def _packed(name: str) -> str:
-    part = name.rstrip("123456789")
-    return part if part in PACKED.values() else name
 
 
 def _same(one: Course, other: Course | None) -> bool:

@@ -8,7 +8,7 @@ from torch import Tensor, optim
 
 from paramgroups.errors import PlanError, listing
 from paramgroups.optim import OptimizerClass, pack
-from paramgroups.optim.hyperparameters import PACKED
+from paramgroups.optim.hyperparameters import key_of
 from paramgroups.optim.optimizer import Optimizer
 
 Held = list[dict[str, Any]]
@@ -39,8 +39,7 @@ def make(
 
 
 def _says(settings: Mapping[str, Any], name: str) -> bool:
-    part = PACKED.get(name)
-    return name in settings or (part is not None and any(key.rstrip("123456789") == part for key in settings))
+    return any(name in (key, key_of(key)) for key in settings)
 
 
 def make_torchs(optimizer: OptimizerClass, groups: Held, settings: Mapping[str, Any]) -> optim.Optimizer:

@@ -5,13 +5,13 @@ from operator import itemgetter
 from typing import Any
 
 from paramgroups.errors import PlanError
+from paramgroups.optim.rows import PLACE, ROWS
 from paramgroups.planning import Group, RowSegment
 from paramgroups.planning.groups import entry
 from paramgroups.run.lanes import Held
 from paramgroups.run.writing import Overwritten, Writer
 
-ROWS = "rows"
-PLACE = itemgetter("name", "start", "stop")
+WHERE = itemgetter(*PLACE)
 
 
 class RowSeats:
@@ -74,7 +74,7 @@ class RowSeats:
 
     def _is_there(self, held: Held) -> bool:
         try:
-            return list(map(PLACE, self._held(held))) == self._entries
+            return list(map(WHERE, self._held(held))) == self._entries
         except (KeyError, TypeError):
             return False
 

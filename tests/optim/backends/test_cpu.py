@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from paramgroups.optim.backends import cpu
 from tests.optim.backends.steppers import Stepper
 
 
 def batch_of(stepper: Stepper) -> list[list[int]]:
-    found: list[list[int]] = cpu.addresses(stepper.batch).tolist()
+    found: list[list[int]] = stepper.batch.begins.tolist()
     return found
 
 

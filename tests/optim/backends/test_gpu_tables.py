@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from paramgroups.optim.backends import plan_chunks
-from paramgroups.optim.backends.gpu_tables import addresses, constants, send
+from paramgroups.optim.backends.gpu_tables import constants, send
 from tests.optim.backends.steppers import CASES, Stepper
 
 ALL = slice(None)
@@ -48,9 +48,9 @@ def test_a_tensor_without_gradient_has_the_address_0() -> None:
     batch = stepped().batch
     param = batch.params[1].data_ptr()
     batch.grads[1] = None
-    assert addresses(batch)[:2, 1].tolist() == [param, 0]
+    assert batch.begins[:2, 1].tolist() == [param, 0]
     batch.addresses = np.arange(8).reshape(4, 2)
-    assert addresses(batch) is batch.addresses
+    assert batch.begins is batch.addresses
 
 
 def test_a_row_says_where_a_chunk_begins_in_each_array() -> None:

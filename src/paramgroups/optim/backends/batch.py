@@ -1,6 +1,7 @@
 """What a backend steps: tensors, the segments of them, and a table of hyperparameters."""
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -60,6 +61,15 @@ class Batch:
     scales: Floats | None = None
     addresses: Ints | None = field(default=None, repr=False)
     statistics: bool = False
+
+    @property
+    def begins(self) -> Ints:
+        """Where every tensor begins: `addresses`, or read now; 0 where there is no gradient."""
+        if self.addresses is not None:
+            return self.addresses
+        tensors = chain(self.params, self.grads, *self.states)
+        found = [0 if tensor is None else tensor.data_ptr() for tensor in tensors]
+        return np.array(found, np.int64).reshape(len(self.dtypes), len(self.params))
 
 
 class Backend(Protocol):

@@ -1,11 +1,9 @@
 """The backend for the CPU: one pass over all segments, compiled by Numba."""
 
-from itertools import chain
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from paramgroups.optim.backends.batch import STATISTICS, Batch, Floats, Ints, computing_dtype
 from paramgroups.optim.backends.kernels import GRADIENT, kernel, measuring
@@ -36,16 +34,7 @@ def rehearse(batch: Batch) -> Floats:
 def measure(batch: Batch) -> Floats:
     """Σg² and the count of gradients that are not finite, from one pass over the gradients."""
     found = measuring(KINDS[batch.dtypes[GRADIENT]])
-    return _summed(batch, found, batch.starts, batch.tensor_of, addresses(batch)[GRADIENT:])
-
-
-def addresses(batch: Batch) -> Ints:
-    """Where every tensor begins: one row for parameters, for gradients and for each state."""
-    if batch.addresses is not None:
-        return batch.addresses
-    rows: list[list[Tensor] | list[Tensor | None]] = [batch.params, batch.grads, *batch.states]
-    found = (0 if tensor is None else tensor.data_ptr() for tensor in chain.from_iterable(rows))
-    return np.fromiter(found, np.int64, len(rows) * len(batch.params)).reshape(len(rows), -1)
+    return _summed(batch, found, batch.starts, batch.tensor_of, batch.begins[GRADIENT:])
 
 
 def _work(batch: Batch, form: str) -> tuple[Any, ...]:
@@ -54,7 +43,7 @@ def _work(batch: Batch, form: str) -> tuple[Any, ...]:
     found = kernel(batch.algorithm, kinds, KINDS[computing_dtype(batch.dtypes)], form)
     scales = np.ones(len(batch.counts)) if batch.scales is None else batch.scales
     floats = batch.hypers, batch.steps, scales
-    return found, batch.starts, batch.tensor_of, addresses(batch), *floats
+    return found, batch.starts, batch.tensor_of, batch.begins, *floats
 
 
 def _run(batch: Batch, found: Any, *tables: Ints | Floats) -> None:

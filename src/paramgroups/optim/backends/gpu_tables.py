@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
 from types import FunctionType
 
 import numpy as np
@@ -33,15 +32,6 @@ class Tables:
     bounds: Tensor
     constants: Tensor
     aligned: bool
-
-
-def addresses(batch: Batch) -> Ints:
-    """Where every tensor begins: one row for parameters, for gradients and for each state."""
-    if batch.addresses is not None:
-        return batch.addresses
-    tensors = chain(batch.params, batch.grads, *batch.states)
-    found = [0 if tensor is None else tensor.data_ptr() for tensor in tensors]
-    return np.array(found, np.int64).reshape(len(batch.dtypes), len(batch.params))
 
 
 def constants(batch: Batch) -> Floats:
@@ -84,6 +74,6 @@ def send(batch: Batch, arrays: slice, numbers: Floats) -> Tables:
 def _chunk_rows(batch: Batch, arrays: slice) -> Ints:
     segment, first, count = batch.chunks.T
     sizes = np.array([dtype.itemsize for dtype in batch.dtypes[arrays]])
-    begins = addresses(batch)[arrays, batch.tensor_of[segment]]
+    begins = batch.begins[arrays, batch.tensor_of[segment]]
     places = (batch.starts[segment] + first) * sizes[:, None]
     return np.column_stack([*(begins + places), count, segment])
