@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from paramgroups.optim.algorithms import ALGORITHMS
 from paramgroups.optim.backends.choosing import backend_of
 from paramgroups.optim.hyperparameters import CLIPPING
+from paramgroups.optim.limits import Passage
 from paramgroups.optim.memory import UNCOUNTED
 from paramgroups.optim.parts import Part
 from paramgroups.optim.passes import Layout, Pass
@@ -72,7 +73,7 @@ class Walker:
         scales = None if factors is None else np.array(factors, np.float64)
         try:
             self.walked.find(self.groups, self.states)
-            return self.walked.step(scales)
+            return self.walked.step(Passage(np.zeros(len(self.groups), np.bool_), scales))
         finally:
             self.walked.drop()
 

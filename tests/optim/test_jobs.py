@@ -12,6 +12,7 @@ from paramgroups.errors import OptimizerError
 from paramgroups.optim.hyperparameters import CLIPPING
 from paramgroups.optim.jobs import Job, Options, jobs_of
 from paramgroups.optim.lending import Loan
+from paramgroups.optim.limits import Passage, unlimited
 from paramgroups.optim.naming import Known
 from paramgroups.optim.passes import Pass
 from paramgroups.optim.statistics import total
@@ -54,7 +55,7 @@ def test_each_job_steps_its_own_groups_and_tells_their_numbers() -> None:
     assert total([one for job in jobs for one in job.measure()], 3)[:, 0].tolist() == [1, 1, 1]
     for job in jobs:
         before = [group["params"][0].item() for group in groups]
-        told = job.step(np.array([1.0, 1.0, 3.0]), None)
+        told = job.step(Passage(np.zeros(3, np.bool_), np.array([1.0, 1.0, 3.0])), None)
         job.stepper.drop()
         moved = [old != group["params"][0].item() for old, group in zip(before, groups, strict=True)]
         assert moved == [job.name == name for name in ("sgd", "adamax", "sgd")]
@@ -70,11 +71,11 @@ def test_options_reach_who_steps() -> None:
     (job,), groups, states = made("sgd", options=options)
     groups[0]["params"] = [given(1.0, dtype=torch.bfloat16)]
     job.find(groups, states)
-    assert job.step(None, None) == []
+    assert job.step(unlimited(1, 1.0), None) == []
     assert states[groups[0]["params"][0]]["master"].item() == 0.0
     (lent,), groups, states = made("adamax", options=options)
     lent.find(groups, states)
-    assert lent.step(None, None) == []
+    assert lent.step(unlimited(1, 1.0), None) == []
 
 
 def test_a_class_that_refuses_its_groups() -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from paramgroups.errors import OptimizerError
 from paramgroups.optim.delegates import Delegate
 from paramgroups.optim.lending import Loan
+from paramgroups.optim.limits import Passage
 from paramgroups.optim.statistics import Statistics, tell, total
 from tests.optim.passers import given
 
@@ -40,7 +41,8 @@ class Lent:
     @torch.no_grad()
     def step(self, factors: list[float] | None = None) -> dict[str, Statistics]:
         self.loan.find(self.groups, self.states)
-        told = self.loan.step(None if factors is None else np.array(factors))
+        scales = None if factors is None else np.array(factors)
+        told = self.loan.step(Passage(np.zeros(len(self.groups), np.bool_), scales))
         self.loan.drop()
         return dict(tell(told, self.groups, "parameter", 1.0))
 

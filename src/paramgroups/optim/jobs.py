@@ -8,11 +8,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from paramgroups.optim.algorithms import ALGORITHMS
-from paramgroups.optim.backends.batch import Floats, Ints
+from paramgroups.optim.backends.batch import Ints
 from paramgroups.optim.backends.choosing import backend_of
 from paramgroups.optim.delegates import Delegate
 from paramgroups.optim.finding import Groups
 from paramgroups.optim.lending import Loan
+from paramgroups.optim.limits import Passage
 from paramgroups.optim.memory import UNCOUNTED, States
 from paramgroups.optim.naming import Known
 from paramgroups.optim.passes import Pass
@@ -59,8 +60,8 @@ class Stepper(Protocol):
     def measure(self) -> list[Told]:
         """What the gradients are, without a write."""
 
-    def step(self, factors: Floats | None, closure: Closure | None) -> list[Told]:
-        """Step all that was found, with the gradients of each group multiplied by a factor."""
+    def step(self, way: Passage, closure: Closure | None) -> list[Told]:
+        """Step what was found and is not shut out, with the gradients of each group times a factor."""
 
     def drop(self) -> None:
         """Let go of the gradients."""
@@ -91,10 +92,9 @@ class Job:
         """What the gradients are, without a write."""
         return self._told(self.stepper.measure())
 
-    def step(self, factors: Floats | None, closure: Closure | None) -> list[Told]:
-        """Step all that was found."""
-        mine = factors if factors is None or self.numbers is None else factors[self.numbers]
-        return self._told(self.stepper.step(mine, closure))
+    def step(self, way: Passage, closure: Closure | None) -> list[Told]:
+        """Step what was found and is not shut out."""
+        return self._told(self.stepper.step(way if self.numbers is None else way.of(self.numbers), closure))
 
     def _mine(self, groups: Groups) -> Groups:
         return groups if self.numbers is None else [groups[number] for number in self.numbers.tolist()]

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paramgroups.errors import OptimizerError
-from paramgroups.optim.backends.batch import Floats, Sums
+from paramgroups.optim.backends.batch import Sums
 from paramgroups.optim.clipping import clips
 from paramgroups.optim.columns import numbers_of
 from paramgroups.optim.delegates import Delegate
 from paramgroups.optim.finding import Groups, are_sharded
 from paramgroups.optim.hyperparameters import RATE
+from paramgroups.optim.limits import Passage
 from paramgroups.optim.memory import States
 from paramgroups.optim.rows import rowed
 from paramgroups.optim.statistics import Told
@@ -66,26 +67,31 @@ class Loan:
         rated = [number for number, group in enumerate(groups) if RATE in group]
         numbers_of(RATE, [groups[number][RATE] for number in rated], lambda at: f"group {rated[at]}")
         self._groups, self._states = groups, states
-        self._places = [
+        places = [
             (number, member)
             for number, group in enumerate(groups)
             if group.get(RATE) != 0
             for member, param in enumerate(group["params"])
             if param.requires_grad and (self.evaluates or param.grad is not None)
         ]
-        self._stepped = [groups[number]["params"][member] for number, member in self._places]
+        self._choose(places)
+
+    def _choose(self, places: list[tuple[int, int]]) -> None:
+        self._places = places
+        self._stepped = [self._groups[number]["params"][member] for number, member in places]
 
     def measure(self) -> list[Told]:
         """What the gradients are, without a write."""
         return [] if self.evaluates or not self._stepped else [self._told(gradient_sums(self._stepped))]
 
-    def step(self, factors: Floats | None, closure: Any = None) -> list[Told]:
-        """Step all that was found, with the gradients of each group multiplied by a factor."""
+    def step(self, way: Passage, closure: Any = None) -> list[Told]:
+        """Step what was found and is not shut out, with the gradients of each group times a factor."""
+        self._choose([place for place in self._places if not way.shut[place[0]]])
         if not self._stepped:
             return []
         scales = None
-        if factors is not None:
-            found = [float(factors[number]) for number, _ in self._places]
+        if way.factors is not None:
+            found = [float(way.factors[number]) for number, _ in self._places]
             scales = dict(zip(self._stepped, found, strict=True))
         before = Before.of(self._stepped) if self._statistics else None
         closure = closure if self.evaluates else None

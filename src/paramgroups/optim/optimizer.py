@@ -1,7 +1,6 @@
 """The optimizer: a rate of its own for every tensor, in one pass."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain, repeat
 from typing import Any
 
@@ -10,17 +9,17 @@ import torch
 
 from paramgroups.errors import OptimizerError
 from paramgroups.optim.algorithms import ALGORITHMS
-from paramgroups.optim.backends.batch import NONFINITE, Floats
 from paramgroups.optim.backends.choosing import check_backend
 from paramgroups.optim.checking import check_keys, check_settings, check_together, check_values
 from paramgroups.optim.classes import Named
 from paramgroups.optim.clipping import factors_of
 from paramgroups.optim.hyperparameters import CLIPPING, RATE
 from paramgroups.optim.jobs import Closure, Job, Options, jobs_of
+from paramgroups.optim.limits import Limit, Outcome, Passage, passage, unlimited
 from paramgroups.optim.memory import keep_precision
 from paramgroups.optim.naming import Known
 from paramgroups.optim.rows import ROWS
-from paramgroups.optim.statistics import Statistics, Told, tell, total
+from paramgroups.optim.statistics import Statistics, Told, left_out, tell, total
 
 OPTIMIZER = "optimizer"
 """The key of a group that another optimizer steps than the rest."""
@@ -66,7 +65,9 @@ class Optimizer(torch.optim.Optimizer):
         **settings: Defaults of the groups, under torch's names; what is unset is as torch has it.
 
     Attributes:
-        skipped: How many steps were left out since it was made.
+        skipped: How many steps were left out altogether since it was made.
+        limits: What gradients must be for a step to be made of them; whoever guards a run puts them there.
+        outcomes: What became of each limit in the last step.
 
     Raises:
         OptimizerError: There is no such optimizer or backend, it reads no such setting, or a value is out of
@@ -104,6 +105,7 @@ class Optimizer(torch.optim.Optimizer):
         check_settings(self._main, settings, own)
         self._said = settings
         self.skipped = 0
+        self.limits: Sequence[Limit] = ()
         self._held: set[int] | None = set()
         self._forget()
         super().__init__(params, own | settings)
@@ -197,7 +199,7 @@ class Optimizer(torch.optim.Optimizer):
 
         Returns:
             By name; what was not stepped is left out. Groups without a name have their number, parameters
-            without one `"group[place]"`. After a step that was left out, what its gradients were.
+            without one `"group[place]"`. Of what was held back by a limit, what its gradients were.
 
         Raises:
             OptimizerError: The optimizer was made with `statistics=False`, or there is no such view.
@@ -247,7 +249,9 @@ class Optimizer(torch.optim.Optimizer):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy is made of; it lays out passes of its own."""
-        own = {name: vars(self)[name] for name in ("_known", "_main", "_options", "_said", "skipped")}
+        own = {
+            name: vars(self)[name] for name in ("_known", "_main", "_options", "_said", "skipped", "limits")
+        }
         return {**super().__getstate__(), **own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -270,6 +274,7 @@ class Optimizer(torch.optim.Optimizer):
         self._told: list[Told] = []
         self._seen: list[dict[str, Any]] = []
         self._unscale = 1.0
+        self.outcomes: Sequence[Outcome] = ()
 
     def _assigned(self) -> list[Job]:
         """Who steps which groups, found anew where it has changed."""
@@ -297,48 +302,48 @@ class Optimizer(torch.optim.Optimizer):
         return {key: value for key, value in self._said.items() if key in {**defaults, **CLIPPING}}
 
     def _step(self, jobs: Sequence[Job], closure: Closure | None) -> None:
-        self._told, self._seen = [], [*self.param_groups]
+        self._told, self._seen, self.outcomes = [], [*self.param_groups], ()
         self._unscale = 1.0 / _number(getattr(self, "grad_scale", None), 1.0)
         if _number(getattr(self, "found_inf", None), 0.0):
             self.skipped += 1
             return
-        goes = False
         try:
             for job in jobs:
                 job.find(self.param_groups, self.state)
-            goes, factors = self._gate(jobs)
-            if goes:
-                self._run(jobs, factors, closure)
+            way = self._gate(jobs)
+            self.outcomes = way.outcomes
+            if not way.shut.all():
+                self._run(jobs, way, closure)
         finally:
             for job in jobs:
                 job.stepper.drop()
-                if not goes:
-                    job.stepper.undo(self.state)
+                job.stepper.undo(self.state)
 
-    def _gate(self, jobs: Sequence[Job]) -> tuple[bool, Floats | None]:
-        """Whether the step is made, and what each group's gradients are multiplied by."""
-        groups, unscale = self.param_groups, self._unscale
-        if not (self._options.skip_nonfinite or any(job.stepper.clips for job in jobs)):
-            return True, None if unscale == 1.0 else np.full(len(groups), unscale)
+    def _gate(self, jobs: Sequence[Job]) -> Passage:
+        """What of the step is made, and what each group's gradients are multiplied by."""
+        groups = self.param_groups
+        limits = [*self.limits]
+        if self._options.skip_nonfinite:
+            limits.append(Limit(tuple(range(len(groups)))))
+        if not limits and not any(job.stepper.clips for job in jobs):
+            return unlimited(len(groups), self._unscale)
         if any(job.stepper.sharded for job in jobs):
             raise OptimizerError(
                 "Parameters are spread over several processes, and here is a part of each gradient: "
-                "clip_norm and skip_nonfinite would act on that alone. Leave them out, and call "
+                "clip_norm, skip_nonfinite and guards would act on that alone. Leave them out, and call "
                 "torch.nn.utils.clip_grad_norm_ before the step."
             )
         told = [one for job in jobs for one in job.measure()]
-        sums = total(told, len(groups))
-        if self._options.skip_nonfinite and sums[:, NONFINITE].any():
-            self._told = [replace(one, weighed=False) for one in told]
-            self.skipped += 1
-            return False, None
-        return True, factors_of(groups, sums[:, 0] * unscale**2) * unscale
+        way = passage(limits, groups, total(told, len(groups)), self._unscale)
+        self._told = [left_out(one, way.shut) for one in told] if way.shut.any() else []
+        self.skipped += int(way.shut.all())
+        return way
 
-    def _run(self, jobs: Sequence[Job], factors: Floats | None, closure: Closure | None) -> None:
+    def _run(self, jobs: Sequence[Job], way: Passage, closure: Closure | None) -> None:
         done: list[str] = []
         for job in jobs:
             try:
-                self._told += job.step(factors, closure)
+                self._told += job.step(way, closure)
             except Exception as error:
                 if done:
                     error.add_note(f"What {', '.join(done)} steps has been stepped before; nothing else was.")

@@ -125,10 +125,17 @@ class Part:
             for row in self.rows:
                 batch.hypers[row.segment, column] = row.counts[name][row.rows.start]
 
+    def leave_out(self, shut: Bools) -> None:
+        """Take what has some of the settings out of what was taken."""
+        self._narrow(self._segments & ~shut[self.settings])
+
     def _choose(self, found: Found, awake: Bools) -> None:
         segments = awake[self.settings]
         if not found.whole:
             segments = segments & found.active[self.places][self.batch.tensor_of]
+        self._narrow(segments)
+
+    def _narrow(self, segments: Bools) -> None:
         if not np.array_equal(segments, self._segments):
             self._segments = segments
             self.batch.chunks = self.pieces[segments[self.pieces[:, 0]]]
@@ -158,7 +165,9 @@ class Part:
             self._rehearse()
         if self.masters:
             self._renew_masters()
-        self.made = []
+        if self.made:  # what is left out stays to be unmade
+            stepped = set(map(id, self._stepped))
+            self.made = [one for one in self.made if id(one[0]) not in stepped]
         sums = self.backend.step(self.batch)
         self._advance()
         if self.strided or self.masters:

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from paramgroups.errors import OptimizerError
 from paramgroups.optim.algorithms import Algorithm, Family
-from paramgroups.optim.backends.batch import Floats, Ints, Sums
+from paramgroups.optim.backends.batch import Ints, Sums
 from paramgroups.optim.backends.reading import read
 from paramgroups.optim.clipping import CLIP_NORM
 from paramgroups.optim.columns import Columns
 from paramgroups.optim.finding import Bools, Found, Groups, are_sharded, look, params_of
 from paramgroups.optim.hyperparameters import RATE, SWITCHES, key_of, unpack
 from paramgroups.optim.layout import BackendOf, Ground, lay_out
+from paramgroups.optim.limits import Passage
 from paramgroups.optim.memory import Memory, States
 from paramgroups.optim.parts import Part
 from paramgroups.optim.rows import Cut, cuts_of, settings_of
@@ -195,9 +196,12 @@ class Pass:
         """What the gradients are, without a write."""
         return [self._told(part, part.measure()) for part in self._running]
 
-    def step(self, factors: Floats | None, _: object = None) -> list[Told]:
-        """Step all that was found, with the gradients of each group multiplied by a factor."""
-        scales = None if factors is None else factors[self._groups_of]
+    def step(self, way: Passage, _: object = None) -> list[Told]:
+        """Step what was found and is not shut out, with the gradients of each group times a factor."""
+        scales = None if way.factors is None else way.factors[self._groups_of]
+        if way.shut.any():
+            for part in self._parts:
+                part.leave_out(way.shut[self._groups_of])
         sums = [(part, part.step(scales)) for part in self._running]
         return [self._told(part, found) for part, found in sums if found is not None]
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,12 @@ Group = Mapping[str, Any]
 
 WEIGHTS = 1
 """The place of Σw² among the sums."""
+
+
+GONE = (
+    "Parameters or groups were taken away since the last step, which has no names without them. Ask for its "
+    "statistics before, or after the next step."
+)
 
 
 @dataclass(frozen=True)
@@ -90,18 +96,41 @@ def tell(told: Sequence[Told], groups: Sequence[Group], by: str, scale: float) -
     Raises:
         OptimizerError: It is none of these, or what was stepped is there no more.
     """
-    if by not in NAMES:
-        raise OptimizerError(f"statistics(by={by!r}): there is no such view. {nearest(str(by), NAMES)}")
-    found: dict[str, Floats] = {}
+    if by not in VIEWS:
+        raise OptimizerError(f"statistics(by={by!r}): there is no such view. {nearest(str(by), VIEWS)}")
     labels = labels_of(groups)
+    if by == "group":
+        return _of_groups(told, labels, scale)
+    found: dict[str, Floats] = {}
     for one in told:
-        sums = batch_sums(one.sums)
-        if not one.weighed:
-            sums = np.where(np.arange(STATISTICS) == WEIGHTS, np.nan, sums)
+        sums = _weighed(one)
         for segment in np.flatnonzero(one.stepped).tolist():
             name = _name(by, one, segment, groups, labels)
             found[name] = found.get(name, 0.0) + sums[segment]
     return {name: _statistics(sums, scale) for name, sums in found.items()}
+
+
+def _of_groups(told: Sequence[Told], labels: Sequence[str], scale: float) -> dict[str, Statistics]:
+    """Those of groups at once, however many tensors they have: guards ask for them at every step."""
+    sums, present = np.zeros((len(labels), STATISTICS)), np.zeros(len(labels), np.bool_)
+    for one in told:
+        here, groups = _weighed(one)[one.stepped], one.groups[one.stepped]
+        if groups.max(initial=0) >= len(labels):
+            raise OptimizerError(GONE)
+        present[groups] = True
+        for column in range(STATISTICS):
+            sums[:, column] += np.bincount(groups, here[:, column], len(labels))
+    return {labels[group]: _statistics(sums[group], scale) for group in np.flatnonzero(present).tolist()}
+
+
+def _weighed(told: Told) -> Floats:
+    sums = batch_sums(told.sums)
+    return sums if told.weighed else np.where(np.arange(STATISTICS) == WEIGHTS, np.nan, sums)
+
+
+def left_out(told: Told, shut: Bools) -> Told:
+    """Of what was measured, that of the groups that are not stepped."""
+    return replace(told, weighed=False, stepped=told.stepped & shut[told.groups])
 
 
 def _statistics(sums: Floats, scale: float) -> Statistics:
@@ -113,10 +142,7 @@ def _name(by: str, told: Told, segment: int, groups: Sequence[Group], labels: Se
     try:
         return NAMES[by](told, segment, groups, labels)
     except IndexError as error:
-        raise OptimizerError(
-            "Parameters or groups were taken away since the last step, which has no names without them. "
-            "Ask for its statistics before, or after the next step."
-        ) from error
+        raise OptimizerError(GONE) from error
 
 
 def labels_of(groups: Sequence[Group]) -> list[str]:
@@ -124,10 +150,6 @@ def labels_of(groups: Sequence[Group]) -> list[str]:
     names = [str(group.get("name", number)) for number, group in enumerate(groups)]
     count = Counter(names)
     return [name if count[name] == 1 else f"{name} (group {number})" for number, name in enumerate(names)]
-
-
-def _group(told: Told, segment: int, _: Sequence[Group], labels: Sequence[str]) -> str:
-    return labels[int(told.groups[segment])]
 
 
 def _parameter(told: Told, segment: int, groups: Sequence[Group], labels: Sequence[str]) -> str:
@@ -147,8 +169,9 @@ def _segment(told: Told, segment: int, groups: Sequence[Group], labels: Sequence
 
 
 NAMES: Mapping[str, Callable[[Told, int, Sequence[Group], Sequence[str]], str]] = {
-    "group": _group,
     "parameter": _parameter,
     "segment": _segment,
 }
-"""What a segment is called in each view."""
+"""What a segment is called in each view that tells segments or parameters apart."""
+
+VIEWS = ("group", *NAMES)
