@@ -53,6 +53,14 @@ def images_of(classes: Sequence[int] = range(10)) -> tuple[TensorDataset, Tensor
     return TensorDataset(images[~held], labels[~held]), TensorDataset(images[held], labels[held])
 
 
+def few_of(data: TensorDataset, each: int, seed: int) -> tuple[Tensor, Tensor]:
+    """A few images of each class and their labels, drawn by the seed."""
+    images, labels = data.tensors
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    few = torch.cat([order[labels[order] == label][:each] for label in labels.unique()])
+    return images[few], labels[few]
+
+
 def loader_of(data: TensorDataset, seed: int = 0, size: int = 64) -> Loader:
     """Shuffled batches, the same for the same seed; a short last one is left out."""
     order = torch.Generator().manual_seed(seed)

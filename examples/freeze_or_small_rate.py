@@ -8,11 +8,9 @@ differ as much by chance.
 
 from statistics import mean, stdev
 
-import torch
-from digits import images_of, pretrained, validate
+from digits import few_of, images_of, pretrained, validate
 from torch import nn
 from torch.nn.functional import cross_entropy
-from torch.utils.data import TensorDataset
 
 import paramgroups as pg
 from paramgroups.schedules import cosine, warmup
@@ -38,29 +36,20 @@ def transfer(rules: list[pg.Rule], seed: int) -> float:
     """Train a pretrained network with a new head on a few images."""
     model = pretrained(range(5), seed)
     model.classifier = nn.Linear(model.classifier.in_features, 5)
-    few, unseen = few_labels(seed)
+    train, unseen = images_of(range(5, 10))
+    images, labels = few_of(train, LABELS, seed)
     recipe = pg.Recipe(optimizer="adamw", lr=0.01, schedule=warmup("10%").then(cosine(end=0.01)), rules=rules)
     plan = pg.plan(model, recipe, steps=STEPS)
     if seed == 0:
         print(f"{plan}\n")
 
     optimizer, scheduler = pg.build(plan)
-    images, labels = few.tensors
     for _ in range(STEPS):
         cross_entropy(model(images), labels).backward()
         optimizer.step()
         scheduler.step()
         optimizer.zero_grad()
     return validate(model, unseen)[1]
-
-
-def few_labels(seed: int) -> tuple[TensorDataset, TensorDataset]:
-    """A few images of each of the digits 5 to 9, drawn by the seed, and all those held out."""
-    train, unseen = images_of(range(5, 10))
-    images, labels = train.tensors
-    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
-    few = torch.cat([order[labels[order] == digit][:LABELS] for digit in range(5)])
-    return TensorDataset(images[few], labels[few]), unseen
 
 
 if __name__ == "__main__":

@@ -51,6 +51,10 @@ class OptimizerError(ParamGroupsError):
     """An optimizer cannot be made as asked, or a tensor cannot be stepped."""
 
 
+class StoppedError(ParamGroupsError):
+    """A guard has ended the training, as it was asked to."""
+
+
 class FileError(ParamGroupsError):
     """A file cannot be read, or does not hold what it should."""
 

@@ -89,8 +89,13 @@ def test_rules_that_set_or_scale_are_allowed(allowed: Rule) -> None:
         (rule("head", schedule=cosine()), "has schedule=, which"),
         (rule("head", schedules={"weight_decay": cosine()}), "has schedules=, which"),
         (rule("head", lr_scale=0.5, until=8), r"ends before it acts\. Give until= a tick after 8"),
+        (
+            rule("head", lr_scale=0.5, until=per_parameter("n", lambda row: row.depth)),
+            "until= differs from row",
+        ),
         (rule("head", trainable=False), "sets trainable, which the plan has decided"),
         (rule("head", optimizer="sgd"), "sets optimizer, which the plan has decided"),
+        (rule("head", rewarm=5), "sets rewarm, which the plan has decided"),
         (rule("head", lr=per_parameter("n", lambda row: row.numel)), "lr differs from row to row"),
     ],
     ids=[
@@ -102,8 +107,10 @@ def test_rules_that_set_or_scale_are_allowed(allowed: Rule) -> None:
         "schedule",
         "schedules",
         "until",
+        "until of rows",
         "trainable",
         "optimizer",
+        "rewarm",
         "rows",
     ],
 )

@@ -215,3 +215,29 @@ def test_what_is_no_state_is_left_alone(saved: Any) -> None:
     param, kept = torch.ones(2, dtype=torch.bfloat16), memory()
     keep_precision(kept.states, param, saved)
     assert not kept.states
+
+
+def test_forgotten_rows_begin_where_a_state_begins_and_the_others_stay() -> None:
+    family = ALGORITHMS["adagrad"]
+    param, kept = torch.nn.Parameter(torch.ones(3, 2)), memory(starts=family.starts)
+    kept.states[param] = {"step": torch.tensor(4.0), "sum": torch.full((3, 2), 9.0), "master": param.detach()}
+    kept.forget_rows(param, family.of(family.defaults), {"initial_accumulator_value": 0.5}, slice(1, 3))
+    state = kept.states[param]
+    assert state["sum"].tolist() == [[9.0, 9.0], [0.5, 0.5], [0.5, 0.5]]
+    assert state["row_step"].tolist() == [4.0, 0.0, 0.0]
+    assert (float(state["step"]), state["master"].tolist()) == (4.0, [[1.0, 1.0]] * 3)
+
+
+def test_forgotten_rows_have_the_products_of_new_ones() -> None:
+    param, kept = torch.nn.Parameter(torch.ones(2, 2)), memory()
+    ones = {key: torch.ones(2, 2) for key in NADAM_RULE.states}
+    kept.states[param] = {"step": torch.tensor(4.0), "mu_product": torch.tensor(0.25), **ones}
+    kept.forget_rows(param, NADAM_RULE, {}, slice(0, 1))
+    assert kept.states[param]["row_mu_product"].tolist() == [1.0, 0.25]
+
+
+def test_nothing_is_made_to_be_forgotten() -> None:
+    param, kept = torch.nn.Parameter(torch.ones(2, 2)), memory()
+    kept.forget_rows(param, ADAM_RULE, {}, slice(0, 1))
+    kept.forget_rows(param, PLAIN, {}, slice(0, 1))
+    assert not kept.states

@@ -5,6 +5,7 @@ from typing import Any
 import hypothesis.strategies as st
 
 import paramgroups as pg
+from paramgroups.rules import RowValue
 from paramgroups.schedules import constant, cosine, linear, step, warmup
 
 STEPS = 12
@@ -37,6 +38,11 @@ VALUES = {
 }
 
 
+def by_depth(shallow: int, deep: int) -> RowValue:
+    """A tick for what lies deep in the model, another for the rest, and none for what is nearest the head."""
+    return pg.per_parameter("by depth", lambda row: None if row.depth > 8 else deep if row.depth else shallow)
+
+
 @st.composite
 def rules(draw: st.DrawFn) -> pg.Rule:
     """One rule: settings, a window, schedules, a clock, a freeze."""
@@ -46,7 +52,8 @@ def rules(draw: st.DrawFn) -> pg.Rule:
         settings["trainable"] = draw(st.booleans())
     schedules = draw(st.dictionaries(st.sampled_from(["lr", "weight_decay", "beta1"]), SCHEDULES, max_size=2))
     start, until = sorted(draw(st.lists(st.integers(0, STEPS), min_size=2, max_size=2, unique=True)))
-    window = draw(st.sampled_from([{}, {"start": start}, {"until": until}, {"start": start, "until": until}]))
+    windows: list[dict[str, Any]] = [{}, {"start": start}, {"until": until}, {"start": start, "until": until}]
+    window = draw(st.sampled_from([*windows, {"start": by_depth(0, start), "until": by_depth(start, until)}]))
     if not settings and not schedules:
         settings["lr_scale"] = 0.5
     settings |= {**window, "clock": draw(st.sampled_from(["run", "thaw"]))}

@@ -71,6 +71,11 @@ PAIRS: dict[str, tuple[str, Make, Make]] = {
         lambda: planned(pg.rule("stem", lr_scale=0.5), pg.rule("stem", trainable=False)),
         lambda: planned(pg.rule("stem", lr_scale=0.5), pg.rule("stem", trainable=False, until=9)),
     ),
+    "decay that takes much of a weight": (
+        "PG017",
+        lambda: planned(decay="independent", weight_decay=0.02, schedule=linear()),
+        lambda: planned(decay="independent", weight_decay=0.02, schedule=linear(start=0.4)),
+    ),
     "a window that does not end within the run": (
         "PG010",
         lambda: planned(pg.rule("stem", trainable=False, until=500)),
@@ -126,3 +131,18 @@ def test_a_rule_without_which_another_would_be_refused_is_not_idle() -> None:
     plan = planned(pg.rule("**", max_eval=10), pg.rule("head", max_eval_scale=2.0), optimizer="lbfgs")
     assert "PG008" not in codes(plan)
     assert plan["head.weight"].max_eval == 20.0
+
+
+def test_decay_that_follows_the_rate_may_be_told_not_to() -> None:
+    plan = planned(SPARED, pg.rule("stem", lr_scale=0.05), weight_decay=0.1)
+    (finding,) = [finding for finding in plan.check() if finding.code == "PG007"]
+    assert 'decay="independent" in the recipe, with what a step is to take, weight_decay=0.1' in finding.fix
+    plan = planned(SPARED, pg.rule("stem", lr_scale=0.05), weight_decay=0.005, decay="independent")
+    assert not {"PG007", "PG017"} & codes(plan)
+
+
+def test_rows_that_decay_much_are_found() -> None:
+    plan = planned(pg.rule("embed.weight[:5]", weight_decay=0.5), weight_decay=1e-3, decay="independent")
+    (finding,) = [finding for finding in plan.check() if finding.code == "PG017"]
+    assert finding.names == ("embed.weight[0:5]",)
+    assert "up to 50.00% of embed.weight[0:5]" in finding.message

@@ -1,13 +1,14 @@
 """The course of one hyperparameter: what is written exactly, other lengths, and extremes."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from paramgroups.planning.cascade import Cascade, Link
-from paramgroups.planning.course import Course, timings
-from paramgroups.planning.timing import Timing
+from paramgroups.planning.course import Course, rewarmed, timings
+from paramgroups.planning.timing import Ramp, Timing
 from paramgroups.schedules import Horizon, Schedule, constant, function, linear
 
 TEN = Horizon(10)
@@ -20,13 +21,17 @@ def course(schedule: Schedule | None = None, base: Any = 1.0, horizon: Horizon =
     return Course(Cascade((Link(base, scales=False, origin="recipe"),)), said, began, horizon)
 
 
+def ramped(schedule: Schedule | None, began: int, ramp: Ramp) -> Timing:
+    return Timing(schedule, began, TEN, ramp)
+
+
 def factor(value: float, start: float, until: float = math.inf) -> Link:
     return Link(value, scales=True, origin="x", start=start, until=until)
 
 
 def over(found: Course, steps: int, tick: float) -> Course:
     horizon = Horizon(steps)
-    return found.over(horizon, tick, lambda schedule, began: Timing(schedule, began, horizon))
+    return found.over(horizon, tick, lambda timing: replace(timing, horizon=horizon))
 
 
 class TestWritten:
@@ -99,3 +104,51 @@ class TestExtremes:
     def test_without_an_end(self) -> None:
         found = course(constant(0.5), horizon=Horizon(None)).then(factor(4.0, 5))
         assert {value for _, value in found.extremes()} == {0.5, 2.0}
+
+
+class TestRewarmed:
+    def test_a_ramp_begins_at_the_thaw_and_ends_after_its_ticks(self) -> None:
+        pieces = rewarmed(course(linear()).timings, [Ramp(4, 3)], ramped)
+        assert [(start, timing and timing.ramp) for start, timing in pieces] == [
+            (0.0, None),
+            (4, Ramp(4, 3)),
+            (7, None),
+        ]
+        assert {timing.schedule for _, timing in pieces} == {linear()}
+
+    def test_another_length_keeps_it(self) -> None:
+        found = replace(
+            course(linear()),
+            timings=rewarmed(course(linear()).timings, [Ramp(4, 3)], ramped),
+        )
+        longer = over(found, 20, 5)
+        assert [longer.at(tick) for tick in (4, 5, 6, 7)] == pytest.approx([0.2, 0.5, 0.7, 0.65])
+        assert over(found, 20, 2).at(4) == pytest.approx(0.8 / 3)
+
+    def test_the_next_thaw_ends_it(self) -> None:
+        pieces = rewarmed(course().timings, [Ramp(2, 6), Ramp(4, 0)], ramped)
+        assert [start for start, timing in pieces if timing] == [2]
+        assert [start for start, timing in pieces] == [0.0, 2, 4]
+
+
+class TestDivided:
+    def test_by_what_stands_at_each_tick(self) -> None:
+        rate = course(base=0.5).then(factor(0.1, 3)).then(factor(0.0, 6))
+        found = replace(course(linear(), base=0.01), divisor=rate.chain)
+        assert [found.at(tick) for tick in (0, 3, 6)] == pytest.approx([0.02, 0.14, 0.0])
+        assert (found.span(2), found.span(4)) == ((0.0, 3), (3, 6))
+        assert (
+            found.key
+            == replace(
+                course(linear(), base=0.02),
+                divisor=rate.chain.__class__((Link(1.0, scales=False, origin="x"), *rate.chain.links[1:])),
+            ).key
+        )
+        assert found.parts(4) == (pytest.approx(0.2), found.timing(4))
+        assert (found.base, found.constant, found.unsaid) == (0.02, False, False)
+        assert max(found.extremes(), key=lambda pair: float(pair[1]))[0] == 3
+
+    def test_what_stands_at_a_tick_may_be_held(self) -> None:
+        found = course(base=0.01)
+        held = replace(found.held(2).held(5).held(2), divisor=course(base=0.5).chain)
+        assert [held.at(tick) for tick in (1, 2, 3, 5)] == [0.02, 0.01, 0.02, 0.01]

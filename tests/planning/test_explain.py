@@ -108,6 +108,7 @@ def test_rows_tell_their_own_chain() -> None:
         "  weight_decay   0.01 (default of AdamW)",
         '  rows 15 to 19  lr 0.5 = 0.1 (recipe) × 10 (rule 1 "embed.weight[15:]") × 0.5 (rule 2 "lm_head")',
         "  trainable      yes (model)",
+        "  decay          coupled (default): a step multiplies it by lr, so a small rate has less of it",
         "  defaults       eps 0.00000001, decoupled_weight_decay yes, betas (0.9, 0.999) (AdamW)",
     ]
     frozen = told(planned(pg.rule("embed.weight[:3]", trainable=False, until=4)), "embed.weight")

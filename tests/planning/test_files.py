@@ -15,8 +15,13 @@ from paramgroups.recipes import (
     backbone_head,
     by_magnitude,
     by_type,
+    chain_thaw,
+    frozen_norms,
+    gradual_unfreezing,
     layer_decay,
+    lp_ft,
     no_decay,
+    norm_rate,
 )
 from paramgroups.rules import Recipe, per_parameter, rule
 from paramgroups.schedules import cosine, function, warmup
@@ -105,6 +110,16 @@ READY_MADE = {
     'use = "by_magnitude"\nbounds = [0.1]\nlr_scales = [2, 0.5]\nstatistic = "std"': by_magnitude(
         [0.1], [2, 0.5], "std"
     ),
+    'use = "gradual_unfreezing"\nevery = "1 epoch"\nselect = "blocks"': gradual_unfreezing(
+        "1 epoch", select="blocks"
+    ),
+    'use = "gradual_unfreezing"\nover = "30%"\norder = "bottom_up"\nstart = "5%"': gradual_unfreezing(
+        over="30%", order="bottom_up", start="5%"
+    ),
+    'use = "chain_thaw"\nevery = 10': chain_thaw(10),
+    'use = "lp_ft"\nuntil = "20%"\nselect = "head"': lp_ft("20%", "head"),
+    'use = "frozen_norms"': frozen_norms(),
+    'use = "norm_rate"\nlr_scale = 0.1': norm_rate(0.1),
 }
 
 
@@ -116,7 +131,7 @@ def test_ready_made_parts(file: Path, text: str, part: Any) -> None:
 
 
 def test_every_ready_made_part_can_be_named_in_a_file() -> None:
-    parts = set(paramgroups.recipes.__all__) - {"MAKERS", "LayerDecay"}
+    parts = {name for name in paramgroups.recipes.__all__ if name.islower()}
     assert parts == set(MAKERS.rules)
     assert {use for text in READY_MADE for use in re.findall(r'use = "(\w+)"', text)} == parts
 
@@ -129,6 +144,7 @@ def test_what_functions_found_is_saved_as_tables(file: Path) -> None:
         rules=[
             rule("blocks", lr_scale=per_parameter('1/"fan"', lambda row: 1 / row.fan_in)),
             rule(where("wide", lambda row: row.fan_out > 4), weight_decay=0.0),
+            rule("**", trainable=False, until=per_parameter("thaw", lambda row: row.depth or None)),
         ],
     )
     model = Net()
@@ -138,9 +154,7 @@ def test_what_functions_found_is_saved_as_tables(file: Path) -> None:
     again = plan(model, loaded, steps=10)
     for step in range(10):
         rows, others = again.at(step), planned.at(step)
-        assert {name: (rows[name].lr, rows[name].weight_decay) for name in rows} == {
-            name: (others[name].lr, others[name].weight_decay) for name in others
-        }
+        assert {name: rows[name].values for name in rows} == {name: others[name].values for name in others}
 
 
 def test_the_file_names_the_recipe_unless_it_says_another(file: Path) -> None:

@@ -12,12 +12,16 @@ from tests.planning.models import INDEX, planned
 
 SLOPE = function("slope", lambda u: 1 - u * u)
 SCALE = pg.per_parameter("1/rows", lambda row: 1 / row.shape[0])
+THAW = pg.per_parameter("thaw", lambda row: ["40%", None, 8, 0][row.depth % 4])
+LATE = pg.per_parameter("late", lambda row: None if row.ndim == 1 or row.depth % 4 == 3 else "10%")
 FREEZE = pg.rule("stem", trainable=False, until=6, clock="thaw")
 
 PLANS: dict[str, tuple[tuple[pg.Rule, ...], dict[str, object]]] = {
     "a value": ((pg.rule("blocks", lr_scale=SCALE),), {}),
     "a value for rows": ((pg.rule("embed.weight[5:] | head", lr_scale=SCALE),), {}),
     "trainable": ((pg.rule("**", trainable=pg.per_parameter("wide", lambda row: row.ndim == 2)),), {}),
+    "a window": ((pg.rule("**", trainable=False, start=LATE, until=THAW),), {}),
+    "a window of rows": ((pg.rule("embed.weight[5:] | head", lr_scale=0.5, until=THAW),), {}),
     "a selector": ((pg.rule(where("wide", lambda row: row.ndim == 2), lr_scale=0.5),), {}),
     "a selector of rows": ((pg.rule(rows(where("e", lambda row: row.depth == 0), 2, 4), lr_scale=0.5),), {}),
     "a selector of rows and wholes": (

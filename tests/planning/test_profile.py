@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import paramgroups as pg
+from paramgroups.errors import ParamGroupsError
 from paramgroups.schedules import constant, linear, warmup
 from tests.planning.models import planned
 
@@ -177,3 +178,142 @@ def test_a_plan_of_epochs_ticks_once_an_epoch() -> None:
 def test_without_a_known_end_there_are_constants_and_windows() -> None:
     plan = planned(pg.rule("head", lr_scale=0.5, start=100), steps=None, schedule=warmup(4).then(constant()))
     assert [plan.at(step)["head.weight"].lr for step in (0, 3, 99, 100, 10**9)] == [0.25, 1, 1, 0.5, 0.5]
+
+
+def trained(plan: pg.Plan, name: str = "head.weight") -> list[float]:
+    return [round(rate, 9) for rate in plan.curve(name)]
+
+
+class TestRewarm:
+    """After a thaw the rate rises to where its schedule has it."""
+
+    def test_it_is_a_factor_on_top_of_the_schedule(self) -> None:
+        plan = planned(pg.rule("head", trainable=False, until=4, rewarm=4), schedule=linear())
+        assert trained(plan) == [1, 0.9, 0.8, 0.7, 0.15, 0.25, 0.3, 0.3, 0.2, 0.1]
+
+    def test_without_a_schedule_there_is_the_ramp_alone(self) -> None:
+        plan = planned(pg.rule("head", trainable=False, until="40%", rewarm="20%"))
+        assert trained(plan) == [1, 1, 1, 1, 0.5, 1, 1, 1, 1, 1]
+
+    def test_what_is_trained_from_the_start_has_none(self) -> None:
+        plan = planned(pg.rule("head", trainable=False, start=4), rewarm=3)
+        assert trained(plan) == [1] * 10
+        assert len(planned(rewarm=3).groups) == 1
+
+    def test_each_thaw_has_its_own(self) -> None:
+        rules = [
+            pg.rule("head", trainable=False, until=2, rewarm=2),
+            pg.rule("head", trainable=False, start=5, until=6, rewarm=4),
+        ]
+        assert trained(planned(*rules)) == [1, 1, 0.5, 1, 1, 1, 0.25, 0.5, 0.75, 1]
+
+    def test_a_thaw_without_one_ends_that_of_the_thaw_before(self) -> None:
+        rules = [
+            pg.rule("head", trainable=False, until=2, rewarm=8),
+            pg.rule("head", trainable=False, start=3, until=5),
+        ]
+        assert trained(planned(*rules)) == [1, 1, 0.125, 0.25, 0.375, 1, 1, 1, 1, 1]
+
+    def test_one_that_is_longer_than_what_remains_never_ends(self) -> None:
+        plan = planned(pg.rule("head", trainable=False, until=8, rewarm=50))
+        assert trained(plan)[7:] == [1, 0.02, 0.04]
+
+    def test_it_goes_with_a_clock_from_the_thaw(self) -> None:
+        rule = pg.rule("head", trainable=False, until=5, rewarm=2, clock="thaw", schedule=linear())
+        assert trained(planned(rule))[4:] == [1, 0.5, 0.8, 0.6, 0.4, 0.2]
+
+    def test_the_recipe_gives_it_to_all_and_a_rule_takes_it_off(self) -> None:
+        freeze = pg.rule("**", trainable=False, until=5)
+        plan = planned(freeze, pg.rule("stem", rewarm=None), rewarm=5)
+        assert trained(plan)[4:] == [1, 0.2, 0.4, 0.6, 0.8, 1]
+        assert trained(plan, "stem.weight") == [1] * 10
+
+    def test_a_rule_that_only_gives_it_does_so_in_its_window(self) -> None:
+        freezes = [
+            pg.rule("head", trainable=False, until=2),
+            pg.rule("head", trainable=False, start=4, until=6),
+        ]
+        plan = planned(*freezes, pg.rule("head", rewarm=2, start=3))
+        assert trained(plan) == [1, 1, 1, 1, 1, 1, 0.5, 1, 1, 1]
+
+    def test_it_is_the_rates_alone(self) -> None:
+        plan = planned(pg.rule("head", trainable=False, until=4, rewarm=4), weight_decay=0.1)
+        assert plan.curve("head.weight", "weight_decay") == [0.1] * 10
+
+    def test_rows_of_a_tensor_have_it(self) -> None:
+        plan = planned(pg.rule("embed.weight[10:]", trainable=False, until=5, rewarm=4))
+        (group,) = [group for group in plan.groups if group.segments]
+        found = [group.own(group.segments[0])["lr"].at(tick) for tick in range(10)]
+        assert found == [0, 0, 0, 0, 0, 0.25, 0.5, 0.75, 1, 1]
+
+    def test_epochs_may_be_ticks(self) -> None:
+        recipe = pg.Recipe(
+            optimizer="sgd",
+            lr=1.0,
+            rules=[pg.rule("weight", trainable=False, until="2 epochs", rewarm="2 epochs")],
+        )
+        plan = pg.plan(torch.nn.Linear(2, 1), recipe, epochs=5)
+        assert plan.curve("weight") == [1, 1, 0.5, 1, 1]
+        assert plan.at(2.5)["weight"].lr == 0.75
+
+    def test_a_function_of_the_row_gives_it(self) -> None:
+        value = pg.per_parameter("by shape", lambda row: 2 * row.ndim)
+        plan = planned(pg.rule("head", trainable=False, until=1, rewarm=value))
+        assert [plan.at(1)[name].lr for name in ("head.weight", "head.bias")] == [0.25, 0.5]
+
+    def test_a_share_of_an_unknown_length_is_refused_with_its_rule(self) -> None:
+        recipe = pg.Recipe(
+            optimizer="sgd", lr=1.0, rules=[pg.rule("weight", trainable=False, until=3, rewarm="2%")]
+        )
+        with pytest.raises(ParamGroupsError, match=r"rewarm.*\n  Rule 1 of recipe"):
+            pg.plan(torch.nn.Linear(2, 1), recipe)
+
+    def test_it_is_told(self) -> None:
+        plan = planned(pg.rule("head", trainable=False, until=4, rewarm=4), schedule=linear())
+        (line,) = plan.explain("head.weight", step=5).chains["lr"]
+        assert line == "0.25 = 1 (recipe) × 0.5 (linear() at 50%) × 0.5 (rewarm, 2 of 4)"
+        assert plan.explain("head.weight").chains["lr"] == [
+            "1 (recipe)",
+            "× linear() (recipe)",
+            "from step 4 × linear() (recipe) × rewarm over 4 steps",
+            "from step 8 × linear() (recipe)",
+        ]
+        assert "linear() | linear() × rewarm(4)" in str(plan)
+        assert plan.explain("head.weight", step=4).chains["rewarm"] == ['4 (rule 1 "head")']
+        assert "rewarm" not in plan.explain("head.weight", step=5).chains
+
+
+class TestOwn:
+    """What no optimizer reads."""
+
+    def test_it_holds_within_the_window_that_freezes(self) -> None:
+        rule = pg.rule("head", trainable=False, start=3, until=6, moments="keep", dropout=False)
+        profile = planned(rule).group_of["head.weight"].profile
+        assert [profile.moments.at(tick) for tick in (2, 3, 5, 6)] == ["clean", "keep", "keep", "clean"]
+        assert [profile.dropout.at(tick) for tick in (2, 3, 5, 6)] == [True, False, False, True]
+
+    def test_the_recipe_is_the_base_of_the_cascade(self) -> None:
+        plan = planned(pg.rule("head", moments="clean"), moments="keep", dropout=False)
+        row = plan["head.weight"]
+        assert (row.moments, row.dropout, row.rewarm, row.decay) == ("clean", False, None, "coupled")
+        assert (plan["stem.weight"].moments, plan["stem.weight"].origin("moments")) == ("keep", "recipe")
+        assert (row.origin("moments"), row.origin("rewarm")) == ('rule 1 "head"', "default")
+        assert plan.curve("stem.weight", "moments") == ["keep"] * 10
+
+    def test_groups_share_what_agrees(self) -> None:
+        assert [group.name for group in planned(pg.rule("head", moments="keep")).groups] == [
+            "default",
+            "head",
+        ]
+        assert len(planned(moments="keep").groups) == 1
+        assert len(planned(pg.rule("head", moments="clean")).groups) == 1
+
+    def test_it_is_said_where_it_is_not_the_default(self) -> None:
+        plan = planned(pg.rule("head", dropout=False))
+        assert plan.explain("head.weight").chains["dropout"] == ['no (rule 1 "head")']
+        assert not {"dropout", "moments", "rewarm"} & plan.explain("stem.weight").chains.keys()
+        assert set(planned().rows[0].values) == set(planned(dropout=True).rows[0].values)
+
+    def test_a_difference_is_told(self) -> None:
+        changes = planned().diff(planned(pg.rule("head", moments="keep", start=5), dropout=False)).changes
+        assert {(one.hyper, one.over_time) for one in changes} == {("moments", True), ("dropout", False)}

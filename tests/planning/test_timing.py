@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramgroups.planning.timing import Timing
+from paramgroups.planning.timing import Ramp, Timing
 from paramgroups.schedules import (
     Horizon,
     Schedule,
@@ -124,3 +124,39 @@ def test_all_ticks_are_looked_at_where_the_turns_are_not_known() -> None:
     stream = Timing(function("spike", spike, of="tick"), 0, Horizon.of())
     assert stream.extremes(0, 1000)[1] == 77
     assert set(seen) == set(range(1000))
+
+
+RAMP = Ramp(20, 10)
+
+
+@pytest.mark.parametrize("schedule", [None, linear()], ids=repr)
+def test_a_ramp_multiplies_the_factor(schedule: Schedule | None) -> None:
+    timing = Timing(schedule, 0, HUNDRED, RAMP)
+    factor = (lambda _: 1.0) if schedule is None else linear().over(HUNDRED)
+    assert [timing.factor(tick) for tick in (20, 24, 29)] == pytest.approx(
+        [0.1 * factor(20), 0.5 * factor(24), factor(29)]
+    )
+    assert (timing.scheduled(24), RAMP.factor(29.5)) == (factor(24), 1.0)
+    assert RAMP.place(24) == "5 of 10"
+    assert pickle.loads(pickle.dumps(timing)) == timing  # noqa: S301 - our own bytes
+
+
+def test_a_ramp_alone_has_no_parts_that_wait() -> None:
+    timing = Timing(None, 0, HUNDRED, RAMP)
+    assert (timing.waiting, timing.words, timing.extremes(20, 30)) == ((), "rewarm(10)", (20, 29))
+    assert Timing(linear(), 0, HUNDRED, RAMP).words == "linear() × rewarm(10)"
+
+
+@given(schedules(), st.integers(0, 99), st.integers(1, 100))
+def test_the_extremes_within_a_ramp_are_its_own(schedule: Schedule, start: int, ticks: int) -> None:
+    timing = Timing(schedule, 0, HUNDRED, Ramp(start, ticks))
+    every = [timing.factor(tick) for tick in range(start, min(start + ticks, 100))]
+    lowest, highest = map(timing.factor, timing.extremes(start, min(start + ticks, 100)))
+    assert (lowest, highest) == (min(every), max(every))
+
+
+def test_of_a_long_ramp_few_ticks_are_looked_at() -> None:
+    timing = Timing(cosine(), 0, MILLION, Ramp(0, 1_000_000))
+    assert calls(lambda: timing.extremes(0, 1_000_000)) < 60_000
+    highest = max(timing.factor(tick) for tick in range(300_000, 500_000, 100))
+    assert timing.factor(timing.extremes(0, 1_000_000)[1]) == pytest.approx(highest, rel=1e-5)

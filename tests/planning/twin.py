@@ -25,11 +25,18 @@ class Asked:
         return self.index[self.name]
 
 
+def bounds(rule: pg.Rule) -> tuple[Any, Any]:
+    """Where its window begins and ends, as it is given."""
+    return rule.start, rule.until
+
+
 def acts(rule: pg.Rule, asked: Asked, step: int) -> bool:
     """Whether a rule acts on a parameter, or a row of it, at a step."""
     horizon, position = Horizon.of(asked.steps), asked.index.position(asked.name)
-    start = 0 if rule.start is None else horizon.length(rule.start)
-    until = float("inf") if rule.until is None else horizon.length(rule.until)
+    given = (end.resolve([asked.parameter])[0] if isinstance(end, RowValue) else end for end in bounds(rule))
+    first, last = given
+    start = 0 if first is None else horizon.length(first)
+    until = float("inf") if last is None else horizon.length(last)
     found = rule.selector.select(asked.index)
     inside = (
         any(first <= asked.row < last for first, last in found.intervals(position))

@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from paramgroups.recipes import LayerDecay
+from paramgroups.recipes import ChainThaw, GradualUnfreezing, LayerDecay
 from paramgroups.rules import Recipe, Rule, Table, rule
 from tests.schedules.strategies import schedules
 from tests.select.strategies import selectors
@@ -28,6 +28,13 @@ def tables(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Table]:
 
 DECAYS = st.builds(LayerDecay, st.floats(0.01, 1))
 FACTORS = st.floats(0, 1e6) | DECAYS | tables(st.floats(0, 1e6))
+PERIODS = st.integers(1, 2**53) | st.sampled_from(["33.3%", "3 epochs", "100 steps"])
+THAWS = st.one_of(
+    tables(st.none() | LENGTHS),
+    st.builds(GradualUnfreezing, PERIODS, order=st.sampled_from(["top_down", "bottom_up"])),
+    st.builds(GradualUnfreezing, over=st.sampled_from(["5%", "100%"]), start=st.sampled_from([0, "1%"])),
+    st.builds(ChainThaw, PERIODS, st.sampled_from(["turn", "rest", "all"])),
+)
 SETTINGS: dict[str, st.SearchStrategy[Any]] = {
     "lr": RATES | tables(RATES),
     "lr_scale": FACTORS,
@@ -37,11 +44,15 @@ SETTINGS: dict[str, st.SearchStrategy[Any]] = {
     "eps": RATES | st.tuples(st.none(), st.floats(0, 1)),
     "trainable": st.booleans() | tables(st.booleans()),
     "optimizer": st.sampled_from(["sgd", "adamw", "adafactor"]),
+    "moments": st.sampled_from(["clean", "keep"]),
+    "dropout": st.booleans() | tables(st.booleans()),
+    "rewarm": st.none() | PERIODS | tables(PERIODS),
+    "decay": st.sampled_from(["coupled", "independent"]),
     "foreach": FREE | st.lists(FREE | st.tuples(FREE), max_size=2).map(tuple) | tables(FREE),
 }
 OPTIONS: dict[str, st.SearchStrategy[Any]] = {
-    "start": LENGTHS,
-    "until": LENGTHS,
+    "start": LENGTHS | THAWS,
+    "until": LENGTHS | THAWS,
     "clock": st.sampled_from(["run", "thaw"]),
     "group": NAMES,
     "schedule": schedules(),
@@ -67,9 +78,9 @@ def rules(draw: st.DrawFn) -> Rule:
 @st.composite
 def recipes(draw: st.DrawFn) -> Recipe:
     """Recipes of some rules."""
-    settings: dict[str, Any] = draw(
-        st.fixed_dictionaries({}, optional={"weight_decay": RATES, "beta2": FRACTIONS, "foreach": FREE})
-    )
+    known = {"weight_decay": RATES, "beta2": FRACTIONS, "foreach": FREE, "rewarm": st.none() | PERIODS}
+    known |= {key: SETTINGS[key] for key in ("moments", "decay")}
+    settings: dict[str, Any] = draw(st.fixed_dictionaries({}, optional=known | {"dropout": st.booleans()}))
     return Recipe(
         optimizer=draw(st.sampled_from(["adamw", "adam", "nadam"])),
         lr=draw(RATES),

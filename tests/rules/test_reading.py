@@ -15,6 +15,7 @@ from tests.rules.strategies import recipes
 
 BASE = {"optimizer": "adamw", "lr": 1e-3}
 DECAY = {"use": "layer_decay", "decay": 0.75}
+UNKNOWN = {"use": "layer", "decay": 0.75}
 
 
 def read(**data: Any) -> Recipe:
@@ -68,7 +69,9 @@ BAD_RULES = [
     ({"select": "head", "schedules": {"momentum": {"use": "cosine"}}}, r"rules\[2\].momentum: no optimizer"),
     ({"select": "head", "rules": [{}]}, r"rules\[2\].rules: {} is a table within a list or table"),
     ({"select": "head", "lr": 1, "until": 0.2}, r"rules\[2\].until: until=0.2 is a bare float"),
-    ({"select": "head", "lr": 1, "until": DECAY}, r"rules\[2\].until: until=LayerDecay.* is no length"),
+    ({"select": "head", "lr": 1, "until": {"use": "none"}}, r"rules\[2\].until: until=None is no length"),
+    ({"select": "head", "lr": 1, "until": UNKNOWN}, r"rules\[2\].until: use = 'layer' is not known"),
+    ({"select": "head", "lr": 1, "clock": DECAY}, r"rules\[2\].clock: clock=LayerDecay.* is not known"),
     ({"select": "head", "lr": 1, "clock": "thw"}, r'rules\[2\].clock: .* Nearest: "thaw"'),
     ({"select": "head", "lr": 1, "missing": 3}, r"rules\[2\].missing: missing=3 is not known"),
     ({"select": "head", "group": 3}, r"rules\[2\].group: group=3: give a name"),
@@ -77,7 +80,7 @@ BAD_RULES = [
     ({"select": "head", "eps": date(2020, 1, 1)}, r"rules\[2\].eps: 2020-01-01 is a date, which is no sett"),
     (
         {"select": "head", "lr": {}},
-        r"rules\[2\].lr: {} says not what it is. Known: layer_decay, table. Write",
+        r"rules\[2\].lr: {} says not what it is. Known: chain_thaw, gradual_unfreezing, layer_decay, table",
     ),
     ({"select": "head", "lr": {"use": "none"}}, r"rules\[2\].lr: lr=None is no number"),
     ({"select": "head", "lr": {"use": "layerdecay"}}, r'rules\[2\].lr: use = .* Nearest: "layer_decay"'),

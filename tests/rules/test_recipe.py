@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 import paramgroups.schedules
 from paramgroups.errors import RuleError, ScheduleError
-from paramgroups.recipes import LayerDecay, layer_decay, no_decay
+from paramgroups.recipes import ChainThaw, GradualUnfreezing, LayerDecay, layer_decay, no_decay
 from paramgroups.rules import Recipe, Table, per_parameter, rule
 from paramgroups.schedules import cosine, function, linear, warmup
 from paramgroups.select import where
@@ -20,6 +20,8 @@ from tests.rules.strategies import recipes
 WORDS = vars(paramgroups.schedules) | {
     "Recipe": Recipe,
     "rule": rule,
+    "ChainThaw": ChainThaw,
+    "GradualUnfreezing": GradualUnfreezing,
     "LayerDecay": LayerDecay,
     "Table": Table,
 }
@@ -193,3 +195,20 @@ def test_a_recipe_with_other_parts() -> None:
     assert other == Recipe(optimizer="sgd", lr=1, momentum=0.9, rules=[B], schedules={"momentum": linear()})
     assert other.name == "mine"
     assert recipe.rules == (A,)
+
+
+def test_what_no_optimizer_reads_is_kept_apart_from_what_it_reads() -> None:
+    said: dict[str, Any] = {"decay": "independent", "weight_decay": 1e-5, "rewarm": "2%", "dropout": False}
+    recipe = Recipe(optimizer="adamw", lr=1e-3, **said)
+    assert recipe.settings == {"lr": 1e-3, "weight_decay": 1e-5}
+    assert recipe.own == {"moments": "clean", "dropout": False, "rewarm": "2%", "decay": "independent"}
+    assert repr(recipe) == (
+        "Recipe(optimizer='adamw', lr=0.001, decay='independent', weight_decay=1e-05, rewarm='2%', "
+        "dropout=False)"
+    )
+    assert 'decay = "independent"\nweight_decay = 1e-05\nrewarm = "2%"\ndropout = false' in recipe.to_toml()
+    assert recipe != Recipe(optimizer="adamw", lr=1e-3, **(said | {"decay": "coupled"}))
+    with pytest.raises(RuleError, match="rewarm= differs from row to row: give it to a rule"):
+        Recipe(optimizer="adamw", lr=1e-3, rewarm=per_parameter("n", lambda row: row.ndim))
+    with pytest.raises(RuleError, match="decay_scale"):
+        Recipe(optimizer="adamw", lr=1e-3, decay_scale=0.5)

@@ -10,13 +10,19 @@ from hypothesis import given
 
 import paramgroups.schedules
 from paramgroups.errors import RuleError, ScheduleError, SelectorError
-from paramgroups.recipes import LayerDecay
+from paramgroups.recipes import ChainThaw, GradualUnfreezing, LayerDecay
 from paramgroups.rules import Assignment, Rule, Table, per_parameter, rule
 from paramgroups.schedules import cosine, linear, warmup
 from paramgroups.select import parse, where
 from tests.rules.strategies import rules
 
-WORDS = vars(paramgroups.schedules) | {"rule": rule, "LayerDecay": LayerDecay, "Table": Table}
+WORDS = vars(paramgroups.schedules) | {
+    "rule": rule,
+    "ChainThaw": ChainThaw,
+    "GradualUnfreezing": GradualUnfreezing,
+    "LayerDecay": LayerDecay,
+    "Table": Table,
+}
 
 
 def test_x_sets_and_x_scale_multiplies() -> None:
@@ -155,6 +161,19 @@ def test_what_has_no_meaning_is_refused(said: dict[str, Any], message: str) -> N
     assert len(str(caught.value)) < 400
 
 
+def test_a_window_may_differ_from_row_to_row() -> None:
+    thaw = per_parameter("thaw", lambda row: 10 * row.depth)
+    made = rule("head", lr=1, start=2, until=thaw)
+    assert (made.start, made.until) == (2, thaw)
+    assert made.options == {"start": 2, "until": thaw}
+
+
+@pytest.mark.parametrize("option", ["start", "until"])
+def test_a_bare_function_is_no_end_of_a_window(option: str) -> None:
+    with pytest.raises(RuleError, match=rf'{option}=.* is no length. .* write per_parameter\("label", fn\)'):
+        rule("head", lr=1, **{option: lambda row: row.depth})  # type: ignore[arg-type]  # the mistake
+
+
 @pytest.mark.parametrize("option", ["start", "until"])
 @pytest.mark.parametrize(
     ("given", "message"),
@@ -260,3 +279,30 @@ def test_equality() -> None:
     assert rule("head", lr=1) != rule("head", lr_scale=1)
     assert rule("head", lr=1) != rule("head", lr=1, until=5)
     assert rule("head", lr=1) != rule("heads", lr=1)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"moments": "kept"}, 'moments=.kept. is not known. Nearest: "keep"'),
+        ({"moments": True}, "moments=True is not known. Known: clean, keep"),
+        ({"dropout": 0}, "dropout=0: dropout of what is frozen stays on or not: dropout=True or"),
+        ({"decay": "decoupled"}, "decay=.decoupled. is not known"),
+        ({"decay": None}, "decay=None is not known. Known: coupled, independent"),
+        ({"decay_scale": 2}, "decay_scale: decay is no number, so nothing can scale it. Write decay="),
+        ({"rewarm_scale": 2}, "rewarm_scale: rewarm is no number"),
+        ({"rewarm": 0}, "rewarm=0 is 0"),
+        ({"rewarm": 0.1}, "rewarm=0.1 is a bare float"),
+        ({"rewarm": "soon"}, "rewarm=.soon. is no length"),
+    ],
+    ids=lambda given: str(given) if isinstance(given, dict) else "",
+)
+def test_what_no_optimizer_reads_has_words_of_its_own(said: dict[str, Any], message: str) -> None:
+    with pytest.raises((RuleError, ScheduleError), match=message):
+        rule("head", **said)
+
+
+def test_what_no_optimizer_reads_is_asked_of_none() -> None:
+    made = rule("head", trainable=False, until=9, moments="keep", dropout=False, rewarm="2%", decay="coupled")
+    assert made.hyperparameters == []
+    assert rule("head", rewarm=None).settings == {"rewarm": None}

@@ -42,10 +42,11 @@ class Decision:
 
 def journal_and_groups(optimizer: Optimizer, scheduler: pg.Scheduler) -> tuple[Journal, list[dict[str, Any]]]:
     """What a refused decision leaves as it was."""
+    journal = Journal(scheduler.journal)  # what was added is taken in by asking for it
     groups = [
         {key: value for key, value in group.items() if key not in TOLD} for group in optimizer.param_groups
     ]
-    return Journal(scheduler.journal), groups
+    return journal, groups
 
 
 def _named(optimizer: Optimizer, place: int) -> dict[str, Any]:

@@ -102,6 +102,8 @@ class TestRefused:
             ({"nesterov": 1}, "nesterov=1 is no switch. Write nesterov=True or nesterov=False"),
             ({"nesterov_scale": 0.5}, "nesterov=False is no number, so it cannot be scaled"),
             ({"trainable": False}, "trainable is no setting that an edit can change"),
+            ({"moments": "keep"}, "moments is no setting that an edit can change"),
+            ({"decay": "independent"}, "decay is no setting that an edit can change"),
             ({"optimizer": "adamw"}, "optimizer is no setting that an edit can change"),
             ({}, "Nothing is set. Write what"),
             ({"lr": pg.per_parameter("x", lambda _: 1.0)}, "cannot differ from row to row"),

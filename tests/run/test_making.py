@@ -8,7 +8,8 @@ from torch import nn
 
 from paramgroups.errors import PlanError
 from paramgroups.optim import optimizer_class
-from paramgroups.run.making import forget, make, make_torchs
+from paramgroups.optim.algorithms import ALGORITHMS
+from paramgroups.run.making import forget, forget_rows, make, make_torchs
 
 
 def group(**settings: Any) -> dict[str, Any]:
@@ -69,3 +70,69 @@ def test_ours_forgets_all_of_some_tensors(name: str) -> None:
 def test_torch_makes_none_of_ours() -> None:
     with pytest.raises(PlanError, match=r"torch has no Lion: let pg.build\(plan\) make"):
         make_torchs(optimizer_class("lion"), [group()], {})
+
+
+@pytest.mark.parametrize("backend", ["torch", "cpu"])
+@pytest.mark.parametrize("name", sorted(set(ALGORITHMS) - {"lamb", "lars"}))
+def test_forgotten_rows_are_stepped_as_new_ones(name: str, backend: str) -> None:
+    """They begin anew, and the others go on, to the bit as if each had been alone."""
+    settings: dict[str, Any] = {"lr": 0.1, "weight_decay": 0.1}
+    settings |= {"momentum": 0.9} if name in {"sgd", "rmsprop"} else {}
+    settings |= {"initial_accumulator_value": 0.5} if name == "adagrad" else {}
+
+    def made(param: nn.Parameter) -> Any:
+        rows = [{"name": "w", "start": 2, "stop": 5, "lr": 0.1}]
+        held = {"params": [param], "param_names": ["w"], "lr": 0.1, "rows": rows}
+        return make(optimizer_class(name), [held], settings, {"backend": backend})
+
+    def step(optimizer: Any, param: nn.Parameter, number: int) -> None:
+        param.grad = torch.linspace(-1, 1, 18).view(6, 3) * (1 if number < 4 else -0.1)
+        optimizer.step()
+
+    param = nn.Parameter(torch.linspace(1, 2, 18).view(6, 3))
+    on = nn.Parameter(param.detach().clone())
+    optimizer, other = made(param), made(on)
+    for number in range(4):
+        step(optimizer, param, number)
+        step(other, on, number)
+    forget_rows(optimizer, optimizer.param_groups[0], optimizer_class(name), param, slice(2, 5))
+    assert torch.equal(param, on)
+    new = nn.Parameter(param.detach().clone())
+    fresh = made(new)
+    for number in range(4, 7):
+        for each in ((optimizer, param), (other, on), (fresh, new)):
+            step(*each, number)
+    assert torch.equal(param[2:5], new[2:5])
+    assert torch.equal(param[:2], on[:2])
+    assert torch.equal(param[5:], on[5:])
+    assert not torch.equal(param[2:5], on[2:5])
+    assert optimizer.state[param]["row_step"].tolist() == [7, 7, 3, 3, 3, 7]
+
+
+def test_rows_of_what_was_never_stepped_are_not_made() -> None:
+    param = nn.Parameter(torch.ones(4, 2))
+    optimizer = make(optimizer_class("adamw"), [{"params": [param], "lr": 0.1}], {}, {})
+    forget_rows(optimizer, optimizer.param_groups[0], optimizer_class("adamw"), param, slice(0, 2))
+    assert not optimizer.state
+
+
+def test_rows_of_a_state_of_torchs_are_forgotten_before_the_first_step() -> None:
+    param = nn.Parameter(torch.ones(4, 2))
+    torchs = torch.optim.AdamW([param])
+    param.grad = torch.ones(4, 2)
+    torchs.step()
+    optimizer = make(optimizer_class("adamw"), [{"params": [param], "param_names": ["w"], "lr": 0.1}], {}, {})
+    optimizer.load_state_dict(torchs.state_dict())
+    forget_rows(optimizer, optimizer.param_groups[0], optimizer_class("adamw"), param, slice(0, 2))
+    state = optimizer.state[param]
+    assert state["row_step"].tolist() == [0, 0, 1, 1]
+    assert state["exp_avg"].ne(0).tolist() == [[False] * 2] * 2 + [[True] * 2] * 2
+
+
+def test_an_optimizer_without_memory_has_no_rows_to_forget() -> None:
+    param = nn.Parameter(torch.ones(4, 2))
+    optimizer = make(optimizer_class("sgd"), [{"params": [param], "lr": 0.1}], {}, {})
+    param.grad = torch.ones(4, 2)
+    optimizer.step()
+    forget_rows(optimizer, optimizer.param_groups[0], optimizer_class("sgd"), param, None)
+    assert not optimizer.state.get(param)

@@ -69,6 +69,7 @@ def rules(draw: st.DrawFn) -> pg.Rule:
     )
     if draw(st.booleans()):
         said |= {"trainable": False, "until": draw(st.integers(1, STEPS // 2))}
+        said |= draw(st.fixed_dictionaries({}, optional={"rewarm": st.sampled_from([1, 4, "50%", None])}))
     start = draw(st.sampled_from([None, 5])) if "until" not in said else None
     return pg.rule(draw(SELECTORS), start=start, **({"lr_scale": 0.5} | said))
 
@@ -177,6 +178,11 @@ def recipes(draw: st.DrawFn, optimizer: str) -> pg.Recipe:
     others = draw(st.dictionaries(st.sampled_from(OTHERS[optimizer]), SCHEDULES, max_size=2))
     chosen = draw(st.lists(st.sampled_from(sorted(CONTROLLERS)), max_size=2, unique=True))
     schedules = others | draw(st.fixed_dictionaries({}, optional={"lr": SCHEDULES}))
+    own: dict[str, Any] = draw(
+        st.fixed_dictionaries({}, optional={"rewarm": st.sampled_from([3, "2 epochs"])})
+    )
+    if optimizer == "adamw" and draw(st.booleans()):
+        own |= {"decay": "independent"}
     return pg.Recipe(
         optimizer=optimizer,
         lr=0.01,
@@ -184,6 +190,7 @@ def recipes(draw: st.DrawFn, optimizer: str) -> pg.Recipe:
         schedules=schedules,
         controllers=[CONTROLLERS[name] for name in chosen],
         **SETTINGS[optimizer],
+        **own,
     )
 
 

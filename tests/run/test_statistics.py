@@ -1,67 +1,22 @@
-"""Running statistics stand still while what they belong to is frozen."""
+"""Modules stand still while what they belong to is frozen."""
 
 import copy
-import io
+import pickle
+from typing import Any
 
+import pytest
 import torch
 from torch import nn
+from torch.nn import functional
+from torch.nn.utils import parametrizations, spectral_norm
 
-from paramgroups.run.freezing import freeze, thaw
-from paramgroups.run.statistics import Statistics, hold, is_held, release
+from paramgroups.planning.freezing import freeze, thaw
+from paramgroups.run.holding import is_held
+from paramgroups.run.statistics import Statistics
 
 
 def norm_and_input() -> tuple[nn.BatchNorm1d, torch.Tensor]:
     return nn.BatchNorm1d(3), torch.arange(12.0).reshape(4, 3)
-
-
-def test_a_held_norm_keeps_its_statistics_whoever_calls_train() -> None:
-    norm, x = norm_and_input()
-    parent = nn.Sequential(norm)
-    hold(norm)
-    parent.train()(x)
-    assert not norm.state_dict()["running_mean"].any()
-    assert norm.num_batches_tracked == 0
-    release(norm, training=True)
-    parent(x)
-    assert norm.num_batches_tracked == 1
-    assert parent.eval().training is norm.training is False
-
-
-def test_the_hold_can_be_taken_off_by_hand() -> None:
-    norm, _ = norm_and_input()
-    hold(norm)
-    del norm.train
-    assert norm.train().training
-    assert not is_held(norm)
-
-
-def test_a_held_norm_is_copied_and_the_copy_is_held_by_itself() -> None:
-    norm, _ = norm_and_input()
-    hold(norm)
-    other = copy.deepcopy(norm)
-    release(norm, training=True)
-    assert norm.training
-    assert not other.train().training
-
-
-def test_a_held_norm_is_saved_and_read_back_as_a_plain_one() -> None:
-    norm, x = norm_and_input()
-    parent = nn.Sequential(norm)
-    hold(norm)
-    file = io.BytesIO()
-    torch.save(parent, file)
-    file.seek(0)
-    back = torch.load(file, weights_only=False)
-    assert not back[0].training
-    assert torch.equal(back(x), parent(x))
-    assert back.train()[0].training
-
-
-def test_the_state_dict_of_a_held_norm_is_as_ever() -> None:
-    norm, _ = norm_and_input()
-    names = list(norm.state_dict())
-    hold(norm)
-    assert list(norm.state_dict()) == names
 
 
 class TestStatistics:
@@ -164,3 +119,161 @@ class TestStatistics:
         thaw(other.parameters())
         theirs.follow()
         assert (other[0].training, norm.training) == (True, False)
+
+    @pytest.mark.parametrize("normed", [parametrizations.spectral_norm, spectral_norm], ids=["new", "old"])
+    def test_the_vectors_of_a_spectral_norm_stand_still(self, normed: Any) -> None:
+        layer = normed(nn.Linear(4, 4))
+        model, x = nn.Sequential(layer), torch.eye(4)
+        statistics = Statistics(model, layer.parameters())
+        before = {name: one.clone() for name, one in layer.named_buffers()}
+        freeze(layer.parameters())
+        statistics.follow()
+        model.train()(x)
+        assert all(torch.equal(before[name], one) for name, one in layer.named_buffers())
+        thaw(layer.parameters())
+        statistics.follow()
+        model.train()(x)
+        assert not any(torch.equal(before[name], one) for name, one in layer.named_buffers())
+
+    def test_what_is_masked_stands_still_though_its_gradients_flow(self) -> None:
+        norm, _ = norm_and_input()
+        statistics = Statistics(nn.Sequential(norm), norm.parameters())
+        statistics.follow({id(tensor) for tensor in norm.parameters()})
+        assert not norm.training
+        statistics.follow({id(norm.weight)})
+        assert norm.training
+
+
+class Attention(nn.Module):
+    """Dropout as attention has it: a function that asks the module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query = nn.Linear(3, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.dropout(self.query(x), 0.5, self.training)
+
+
+class Tower(nn.Module):
+    """A frozen part with dropout of all kinds, and a head that trains."""
+
+    stem: Any
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drop = nn.Dropout()
+        self.stem = nn.Sequential(nn.Sequential(Attention(), nn.Dropout()), self.drop, nn.LayerNorm(3))
+        self.head = nn.Sequential(nn.Dropout(), nn.Linear(3, 3))
+
+
+def quiet(model: nn.Module) -> tuple[Statistics, list[nn.Parameter], set[int]]:
+    tensors = list(model.parameters())
+    return Statistics(model, [], tensors), tensors, {id(tensor) for tensor in tensors}
+
+
+def modes(model: nn.Module) -> list[str]:
+    return [name for name, module in model.named_modules() if name and module.training]
+
+
+class TestDropout:
+    def test_all_that_is_frozen_is_in_evaluation_and_follows_no_parent(self) -> None:
+        tower = Tower()
+        statistics, tensors, ids = quiet(tower)
+        freeze(tower.stem.parameters())
+        statistics.follow((), ids)
+        trained = ["drop", "head", "head.0", "head.1"]
+        assert modes(tower.train()) == trained
+        assert modes(tower.eval()) == []
+        assert modes(tower.train()) == trained
+        thaw(tensors)
+        statistics.follow((), ids)
+        assert modes(tower) == [name for name, _ in tower.named_modules() if name]
+
+    def test_functional_dropout_is_off_too(self) -> None:
+        tower, x = Tower(), torch.ones(64, 3)
+        statistics, _, ids = quiet(tower)
+        freeze(tower.stem.parameters())
+        part = tower.stem[0]
+        assert not torch.equal(part(x), part(x))
+        statistics.follow((), ids)
+        assert torch.equal(tower.train().stem[0](x), part(x))
+
+    def test_a_dropout_that_a_trained_part_uses_too_stays_on(self) -> None:
+        """Tower.drop is the model's own, and stands in the stem as well."""
+        tower = Tower()
+        statistics, _, ids = quiet(tower)
+        freeze(tower.stem.parameters())
+        statistics.follow((), ids)
+        assert tower.train().stem[1] is tower.drop
+        assert tower.drop.training
+        assert not tower.stem[0][1].training
+
+    def test_what_is_only_partly_frozen_or_only_partly_quiet_is_left_alone(self) -> None:
+        tower = Tower()
+        statistics, _, ids = quiet(tower)
+        freeze(tower.stem.parameters())
+        statistics.follow((), ids - {id(tower.stem[2].weight)})
+        assert modes(tower) == ["drop", "stem", "stem.2", "head", "head.0", "head.1"]
+        statistics.follow((), ())
+        assert modes(tower) == [name for name, _ in tower.named_modules() if name]
+
+    def test_it_is_released_into_the_mode_around_it_and_what_the_user_put_into_evaluation_stays(self) -> None:
+        tower = Tower()
+        statistics, tensors, ids = quiet(tower)
+        tower.stem[0][1].eval()
+        freeze(tower.stem.parameters())
+        statistics.follow((), ids)
+        thaw(tensors)
+        statistics.follow((), ids)
+        assert tower.stem[0][0].query.training
+        assert not tower.stem[0][1].training
+        freeze(tower.stem.parameters())
+        statistics.follow((), ids)
+        tower.eval()
+        thaw(tensors)
+        statistics.follow((), ids)
+        assert modes(tower) == []
+
+    def test_a_module_that_is_shared_is_held_where_its_tensors_are_frozen(self) -> None:
+        shared = Attention()
+        model = nn.ModuleDict({"a": nn.Sequential(shared), "b": nn.Sequential(shared, nn.Linear(3, 3))})
+        statistics, _, ids = quiet(model)
+        freeze(shared.parameters())
+        statistics.follow((), ids)
+        assert modes(model.train()) == ["b", "b.1"]
+
+    def test_masks_hold_as_flags_do(self) -> None:
+        tower = Tower()
+        statistics, _, ids = quiet(tower)
+        statistics.follow({id(tensor) for tensor in tower.stem.parameters()}, ids)
+        assert modes(tower.train()) == ["drop", "head", "head.0", "head.1"]
+
+    def test_a_copy_and_a_pickle_hold_on(self) -> None:
+        tower = Tower()
+        statistics, _, ids = quiet(tower)
+        freeze(tower.stem.parameters())
+        statistics.follow((), ids)
+        for other, theirs in (
+            copy.deepcopy((tower, statistics)), pickle.loads(pickle.dumps((tower, statistics)))  # noqa: S301  # ours
+        ):  # fmt: skip
+            assert modes(other.train()) == ["drop", "head", "head.0", "head.1"]
+            thaw(other.parameters())
+            theirs.follow((), set(map(id, other.parameters())))
+            assert modes(other) == [name for name, _ in other.named_modules() if name]
+        assert not tower.stem[0].training
+
+    def test_what_an_earlier_run_held_is_let_go(self) -> None:
+        tower = Tower()
+        statistics, _, ids = quiet(tower)
+        freeze(tower.stem.parameters())
+        statistics.follow((), ids)
+        Statistics(tower, []).follow()
+        assert modes(tower.train()) == [name for name, _ in tower.named_modules() if name]
+
+    def test_modules_without_any_parameter_around_them_are_left_alone(self) -> None:
+        inner = nn.ModuleDict({"drop": nn.Dropout()})
+        inner["drop"].add_module("back", inner)
+        statistics = Statistics(inner, [], [nn.Parameter(torch.ones(1))])
+        statistics.follow()
+        assert inner.training

@@ -81,7 +81,7 @@ def _group_data(group: Group, step: int | None) -> Data:
 
 def _schedules(course: Course) -> list[Data]:
     return [
-        {"start": int(start), "clock": timing.began, "schedule": repr(timing.schedule)}
+        {"start": int(start), "clock": timing.began, "schedule": timing.words}
         for start, timing in course.timings
         if timing
     ]

@@ -1,11 +1,12 @@
 """Asking a controller: what it may be told, and what it may answer."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from paramgroups.control.checks import pair, plain
-from paramgroups.errors import ParamGroupsError, RuleError, listing, shown
+from paramgroups.control.checks import pair
+from paramgroups.control.guarding import Guard
+from paramgroups.control.states import at, copied, lent, named, returned
+from paramgroups.errors import RuleError, listing, shown
 from paramgroups.rules import Controller, Observation, RowValue, Rule, State
 from paramgroups.rules.rule import OWN
 
@@ -35,29 +36,12 @@ def ask(controller: Controller, state: State, seen: Observation) -> tuple[dict[s
         >>> ask(cut, state, Observation(1, {"val_loss": 1.0}))[1]
         (rule('head', lr_scale=0.1),)
     """
-    with _named(controller, seen):
-        answer = controller.observe(_state(state), seen)
-        after, rules = pair(answer)
-        return _state(after), _rules(rules, controller, seen)
-
-
-@contextmanager
-def _named(controller: Controller, seen: Observation) -> Iterator[None]:
-    """Errors begin with whom was asked, and when."""
-    where = f"{controller.title} at step {seen.step:,.15g}"
-    try:
-        yield
-    except ParamGroupsError as error:
-        raise type(error)(f"{where}: {error}") from error
-    except Exception as error:
-        raise RuleError(f"{where} raised {type(error).__name__}: {error}. Mend the controller.") from error
-
-
-def _state(given: Any) -> dict[str, Any]:
-    if not isinstance(given, Mapping):
-        raise RuleError(f"Its state is {shown(given)}. Keep a dict of plain data.")
-    found: dict[str, Any] = plain("Its state", dict(given))
-    return found
+    with named(controller, at(seen.step)):
+        if isinstance(controller, Guard):
+            after, rules = pair(controller.observe(lent(state), seen))
+            return returned(after, seen.step), _rules(rules, controller, seen)
+        after, rules = pair(controller.observe(copied(state), seen))
+        return copied(after), _rules(rules, controller, seen)
 
 
 def _rules(given: Any, controller: Controller, seen: Observation) -> tuple[Rule, ...]:
@@ -89,6 +73,11 @@ def _check_options(rule: Rule, seen: Observation) -> None:
         raise RuleError(
             f"{rule!r} has {refused[0]}=, which the plan has decided. A controller's rule sets or scales"
             " from now on, perhaps until= a tick."
+        )
+    if isinstance(rule.until, RowValue):
+        raise RuleError(
+            f"{rule!r}: until= differs from row to row, and a group has one end. Give a tick, or a share of"
+            " training."
         )
     if isinstance(rule.until, int) and rule.until <= seen.step:
         raise RuleError(f"{rule!r} ends before it acts. Give until= a tick after {seen.step:,.15g}.")

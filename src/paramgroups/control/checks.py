@@ -65,14 +65,14 @@ def plain(what: str, value: Any) -> Any:
         ) from error
 
 
-def pair(answer: Any) -> tuple[Any, Any]:
+def pair(answer: Any, what: str = "rules") -> tuple[Any, Any]:
     """What a controller returned, as two.
 
     Raises:
         RuleError: It is no pair.
     """
     if not isinstance(answer, tuple) or len(answer) != 2:  # noqa: PLR2004  # a pair
-        raise RuleError(f"It returned {shown(answer)}. Return a pair: its state, and a list of rules.")
+        raise RuleError(f"It returned {shown(answer)}. Return a pair: its state, and a list of {what}.")
     return answer
 
 
@@ -118,7 +118,66 @@ def _ceiling(option: str, value: Any) -> float | None:
     return found
 
 
-def _at_least_one(option: str, value: Any) -> int:
+def _metric_or_none(option: str, value: Any) -> str | None:
+    return None if value is None else metric(option, value)
+
+
+def positive(option: str, value: Any) -> float:
+    """A finite number above 0.
+
+    Raises:
+        RuleError: It is none.
+    """
+    found = factor(option, value)
+    if found == 0:
+        raise RuleError(f"{option}={shown(value)}: give a number above 0.")
+    return found
+
+
+def positive_or_none(option: str, value: Any) -> float | None:
+    """A finite number above 0, or None.
+
+    Raises:
+        RuleError: It is none.
+    """
+    return None if value is None else positive(option, value)
+
+
+def _cut(option: str, value: Any) -> float:
+    found = positive(option, value)
+    if found >= 1:
+        raise RuleError(f"{option}={shown(value)}: a cut is between 0 and 1, such as 0.5.")
+    return found
+
+
+def cut_or_none(option: str, value: Any) -> float | None:
+    """A factor between 0 and 1, or None.
+
+    Raises:
+        RuleError: It is none.
+    """
+    return None if value is None else _cut(option, value)
+
+
+def _times(option: str, value: Any) -> float:
+    found = factor(option, value)
+    if found <= 1:
+        raise RuleError(f"{option}={shown(value)} is a multiple of what was: give more than 1, such as 10.0.")
+    return found
+
+
+def _switch(option: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise RuleError(f"{option}={shown(value)} is no switch: give True or False.")
+    return value
+
+
+def at_least_one(option: str, value: Any) -> int:
+    """A number of at least 1.
+
+    Raises:
+        RuleError: It is none.
+    """
     return count(option, value, 1)
 
 
@@ -135,10 +194,28 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "floor": _floor,
     "ceiling": _ceiling,
     "nan": one_of("ignore", "bad", "error"),
-    "window": _at_least_one,
-    "restart": _at_least_one,
+    "window": at_least_one,
+    "restart": at_least_one,
 }
 """From an option's name to what reads it: it returns the value in its one form, or raises."""
+
+GUARD_CHECKS = CHECKS | {
+    "metric": _metric_or_none,
+    "alone": _switch,
+    "score": positive,
+    "least": at_least_one,
+    "action": one_of("skip", "clip"),
+    "high": positive,
+    "low": positive_or_none,
+    "times": _times,
+    "above": positive_or_none,
+    "of": one_of("ratio", "share"),
+    "factor": _cut,
+    "after": at_least_one,
+    "every": at_least_one,
+    "most": count,
+}
+"""The same for guards, whose metric need not be given and whose factor cuts."""
 
 SMALLEST, LARGEST = sys.float_info.min, sys.float_info.max
 """The floor and the ceiling where none is given: no product of factors is lost to 0 or infinity."""

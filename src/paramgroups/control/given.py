@@ -19,7 +19,8 @@ class function(Controller):
 
     It must be pure: all that it remembers is the state that it is given and returns, which is saved with the
     scheduler. Its rules set or scale what its selectors, as declared here, select; they act from the step at
-    which it was asked, and perhaps `until=` another. What it returns is checked whenever it is asked.
+    which it was asked, and perhaps `until=` another. What it returns is checked whenever it is asked. What is
+    to act on the updates themselves, not on metrics, is a class: `pg.control.Guard`.
 
     Args:
         label: Its name, in the journal and in `explain`.

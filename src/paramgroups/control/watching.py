@@ -1,26 +1,24 @@
 """What the controllers share that watch one metric and scale the rates of one selector."""
 
-import json
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, fields
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
-from paramgroups.control.checks import CHECKS, LARGEST, SMALLEST
+from paramgroups.control.bounding import bounded
+from paramgroups.control.writing import Written
 from paramgroups.errors import ParamGroupsError, RuleError
-from paramgroups.rules import Controller, Observation, Rule, State, rule
-from paramgroups.select import Selector, as_selector
+from paramgroups.rules import Observation, Rule, State, rule
 
 Mode = Literal["min", "max"]
 Answer = tuple[dict[str, Any], Sequence[Rule]]
 
 
 @dataclass(frozen=True, repr=False)
-class Watcher(Controller):
+class Watcher(Written):
     """What watches one metric: when it is better, what is no measurement, and how far rates may move."""
 
-    selector: Selector | str
     metric: str
     _: KW_ONLY
     factor: float = 0.1
@@ -34,8 +32,7 @@ class Watcher(Controller):
     nan: Literal["ignore", "bad", "error"] = "ignore"
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            object.__setattr__(self, field.name, CHECKS[field.name](field.name, getattr(self, field.name)))
+        super().__post_init__()
         if self.mode == "min" and self.threshold_mode == "relative" and self.threshold >= 1:
             raise RuleError(
                 f"threshold={self.threshold!r} asks a metric to fall by all that it is: give a share below 1,"
@@ -43,51 +40,9 @@ class Watcher(Controller):
             )
 
     @property
-    def selectors(self) -> tuple[Selector, ...]:
-        """Its selector."""
-        return (as_selector(self.selector),)
-
-    @property
     def metrics(self) -> tuple[str, ...]:
         """Its metric."""
         return (self.metric,)
-
-    @property
-    def word(self) -> str:
-        """What it is written as."""
-        return type(self).__name__
-
-    @property
-    def title(self) -> str:
-        """Its word, its selector and its metric."""
-        named = (json.dumps(text, ensure_ascii=False) for text in (self.selectors[0].text, self.metric))
-        return f"{self.word}({', '.join(named)})"
-
-    def options(self) -> dict[str, Any]:
-        """What differs from what is taken when unsaid."""
-        found = {
-            field.name: (getattr(self, field.name), field.default) for field in fields(self) if field.kw_only
-        }
-        return {name: value for name, (value, default) in found.items() if value != default}
-
-    def to_data(self) -> dict[str, Any]:
-        """Itself as plain data.
-
-        Raises:
-            RuleError: Its selector is a function.
-        """
-        selector = self.selectors[0]
-        if selector.opaque:
-            raise RuleError(
-                f"{self.title}: its selector is a function, and a function is no data. Write a text."
-            )
-        return {"use": self.word, "select": selector.text, "metric": self.metric} | self.options()
-
-    def __repr__(self) -> str:
-        selector = self.selectors[0]
-        parts = [repr(selector if selector.opaque else selector.text), repr(self.metric)]
-        parts += [f"{name}={value!r}" for name, value in self.options().items()]
-        return f"{self.word}({', '.join(parts)})"
 
     def observe(self, state: State, seen: Observation) -> Answer:
         """What it makes of an observation.
@@ -129,10 +84,6 @@ class Watcher(Controller):
 
     def _scaled(self, state: State, factor: float) -> Answer:
         """Scale the rates, as far as floor and ceiling let them be."""
-        old = state["product"]
-        asked = old * factor
-        new = min(max(asked, self.floor or SMALLEST), self.ceiling or LARGEST)
-        share = factor if new == asked else new / old
-        # 0.1 × 0.1 is a bit more than a floor of 0.01: that is no cut.
-        rules = [] if math.isclose(new, old, rel_tol=1e-12) else [rule(self.selector, lr_scale=share)]
+        new, share = bounded(state["product"], factor, self.floor, self.ceiling)
+        rules = [rule(self.selector, lr_scale=share)] if share != 1 else []
         return {**state, "product": new}, rules

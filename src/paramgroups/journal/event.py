@@ -8,9 +8,18 @@ from typing import Any, Literal, get_args
 from paramgroups.errors import CheckpointError, listing, nearest, shown
 from paramgroups.journal.plain import finite, jsonable, plain, text, tick
 
-Action = Literal["set", "scale", "write", "horizon", "join"]
+Action = Literal["set", "scale", "write", "horizon", "join", "skip", "clip", "rollback", "stop", "freezing"]
 
-OF_THE_RUN = {"horizon": "horizon", "join": "group"}
+NOTES = {
+    "skip": "update",
+    "clip": "gradients",
+    "rollback": "weights",
+    "stop": "training",
+    "freezing": "freezing",
+}
+"""The actions that change no value of the plan, and what each is about."""
+
+OF_THE_RUN = {"horizon": "horizon", "join": "group", **NOTES}
 """The actions whose value is a dict, and what they name in place of a hyperparameter."""
 
 FACTORS = ("scale", "write")
@@ -27,9 +36,11 @@ class Event:
         step: The tick from which it acts.
         cause: Who decided: `"scale"`, `"set"`, `"written"`, `'plateau("head", "val_loss")'`.
         action: `"set"`, `"scale"`, `"write"` (a factor found in the groups), `"horizon"` (another length of
-            training) or `"join"` (a group came).
-        hyper: The hyperparameter; `"horizon"`, and `"group"` for a join.
-        value: What is set, or the factor; for `"horizon"` and `"join"` a dict.
+            training) or `"join"` (a group came). What changes no value of the plan: `"skip"` (an update was
+            left out), `"clip"` (its gradients were scaled), `"rollback"` (weights went back), `"stop"`
+            (training ended), `"freezing"` (how it is done).
+        hyper: The hyperparameter; what the others are about: `"horizon"`, `"group"`, `"update"`, …
+        value: What is set, or the factor; of the others a dict that says more.
         old: What stood in the groups before, schedule included; None where nothing did.
         new: What stands there from then on.
         names: The parameters that it touches, by their canonical names.
@@ -102,6 +113,8 @@ class Event:
         """For people: the step, what changed, how, who decided, and the parameters."""
         change = f"{_short(self.new)}" if self.old is None else f"{_short(self.old)} → {_short(self.new)}"
         how = f"× {_short(self.value)}" if self.action in FACTORS else ""
+        if self.action in NOTES:
+            change, how = self.action, ", ".join(f"{key} {_short(one)}" for key, one in self.value.items())
         until = "" if self.until is None else f"until {self.until:,.15g}"
         return (
             f"{self.step:,.15g}",

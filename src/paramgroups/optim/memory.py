@@ -80,7 +80,7 @@ class Memory:
         if not self.counted:
             steps = [float(self.knows(param, rule) and bool(rule.states)) for param in params]
             return {STEP: torch.tensor(steps, dtype=torch.float32)}
-        return {key: self._views(params, key, 0.0 if key == STEP else 1.0) for key in (STEP, *rule.scalars)}
+        return {key: self._views(params, key, _first(key)) for key in (STEP, *rule.scalars)}
 
     def _views(self, params: Sequence[Tensor], key: str, start: float) -> Tensor:
         found = [float(self.states.get(param, {}).get(key, start)) for param in params]
@@ -112,6 +112,17 @@ class Memory:
             whole = torch.full(shape, counters[key], dtype=torch.float32)
             state[name] = state[name].to("cpu", torch.float32) if known else whole
         return {key: state[name] for key, name in keys.items()}
+
+    def forget_rows(self, param: Tensor, rule: Algorithm, settings: Mapping[str, Any], rows: slice) -> None:
+        """Let rows of a parameter be as if they had never been stepped; its weights stay as they are."""
+        if not rule.states or not self.knows(param, rule):
+            return
+        state = self.states[param]
+        whole = {key: float(state.get(key, 1.0)) for key in (STEP, *rule.scalars)}
+        for key, numbers in self.row_counts(param, rule, whole, cut=True).items():
+            numbers[rows] = _first(key)
+        for key, numbers in zip(rule.states, self.of(param, rule, settings), strict=True):
+            numbers[rows].fill_(_start(float(settings.get(self.starts.get(key, ""), 0.0)), numbers.dtype))
 
     def keys(self, rule: Algorithm, *, mastered: bool) -> list[str]:
         """The keys of the state of a parameter that this rule steps."""
@@ -171,6 +182,11 @@ def reach(tensor: Tensor) -> int:
 def precise(dtype: torch.dtype) -> torch.dtype:
     """The dtype of the state of a parameter of this one."""
     return torch.float32 if dtype in HALVES else dtype
+
+
+def _first(key: str) -> float:
+    """What is counted before the first step."""
+    return 0.0 if key == STEP else 1.0
 
 
 def _start(value: float, dtype: torch.dtype) -> complex:

@@ -188,6 +188,11 @@ class Optimizer(torch.optim.Optimizer):
             self._step(jobs, None if closure is None else evaluate)
         return losses[0] if losses else None
 
+    @property
+    def tells(self) -> bool:
+        """Whether each step is summed up for `statistics`."""
+        return self._options.statistics
+
     def statistics(self, by: str = "group") -> Mapping[str, Statistics]:
         """What the last step has done: norms of gradients, weights and updates, and what was not finite.
 

@@ -1,37 +1,20 @@
 """Advice on a plan: what resolves, but is seldom meant."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from statistics import median
 
 from paramgroups.errors import Finding, listing
-from paramgroups.indexing import Row
-from paramgroups.planning.groups import Group
+from paramgroups.planning.freezing_checks import FREEZING
+from paramgroups.planning.groups import Courses, Group, RowSegment
 from paramgroups.planning.idle import idle_rules, told
+from paramgroups.planning.norm_checks import BATCH_NORM, NORMS
 from paramgroups.planning.numbers import decimal
-from paramgroups.planning.resolution import Resolution
+from paramgroups.planning.subject import Check, Subject
 
 WIDE = 100
-BATCH_NORM = "_BatchNorm"
+STRONG = 0.01
+"""So much of a weight is more than decay is meant to take in a step."""
 SPARED = ("norm", "bias", "embedding")
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A plan as its checks see it: groups, and the trained parameters with their base rate and decay."""
-
-    resolution: Resolution
-    groups: Sequence[Group]
-
-    def trained(self) -> Iterator[tuple[Row, float, float]]:
-        """Every parameter that is ever trained, with its base rate and decay."""
-        for group in self.groups:
-            decay = float(group.courses["weight_decay"].base) if "weight_decay" in group.courses else 0.0
-            for name in group.names:
-                yield self.resolution.index[name], group.lr, decay
-
-
-Check = Callable[[Subject], Iterator[Finding]]
 
 
 def check(subject: Subject) -> list[Finding]:
@@ -51,7 +34,9 @@ def everything_frozen(subject: Subject) -> Iterator[Finding]:
 
 def no_schedule(subject: Subject) -> Iterator[Finding]:
     """No rate has a schedule."""
-    if subject.groups and not any(t for g in subject.groups for _, t in g.courses["lr"].timings):
+    if subject.groups and not any(
+        t and t.schedule for g in subject.groups for _, t in g.courses["lr"].timings
+    ):
         message = "No rate has a schedule: all stay as they are to the end."
         yield Finding("PG002", "advice", message, 'Give one: schedule=warmup("5%").then(cosine()).')
 
@@ -119,8 +104,9 @@ def decay_follows_rate(subject: Subject) -> Iterator[Finding]:
             f"{decimal(max(strength))} a step at large rates, by {decimal(weak)} in {listing(names, 3)}."
         )
         fix = (
-            "If all should decay alike, scale it the other way: weight_decay_scale=10 beside lr_scale=0.1, "
-            "or weight_decay_scale=pg.per_parameter(…) beside a layer decay."
+            'If all should decay alike, let it not follow the rate, decay="independent" in the recipe, with '
+            f"what a step is to take, weight_decay={decimal(max(strength))}; or scale it the other way, "
+            "weight_decay_scale=10 beside lr_scale=0.1."
         )
         yield Finding("PG007", "advice", message, fix, names)
 
@@ -128,18 +114,15 @@ def decay_follows_rate(subject: Subject) -> Iterator[Finding]:
 def idle(subject: Subject) -> Iterator[Finding]:
     """A rule that matches, and changes nothing."""
     for match in idle_rules(subject.resolution):
-        rows = subject.resolution.index.rows
-        names = tuple(rows[position].name for position in match.positions)
         fix = "Take it out, or look whether another rule undoes it, or whether it acts before the end."
-        yield Finding("PG008", "advice", told(match), fix, names)
+        yield Finding("PG008", "advice", told(match), fix, subject.names(match))
 
 
 def only_frozen(subject: Subject) -> Iterator[Finding]:
     """A rule that acts on nothing that is ever trained."""
-    resolution = subject.resolution
     trained = {name for group in subject.groups for name in group.names}
-    for match in resolution.matches:
-        names = tuple(resolution.index.rows[position].name for position in match.positions)
+    for match in subject.resolution.matches:
+        names = subject.names(match)
         meant = match.rule.missing == "ignore" or not match.rule.hyperparameters
         if names and not meant and not trained.intersection(names):
             message = (
@@ -148,23 +131,6 @@ def only_frozen(subject: Subject) -> Iterator[Finding]:
             )
             fix = 'Train them, pg.rule("…", trainable=True) or requires_grad_(True), or take the rule out.'
             yield Finding("PG009", "warning", message, fix, names)
-
-
-def past_the_end(subject: Subject) -> Iterator[Finding]:
-    """A freeze that was to end, and does not within the run."""
-    horizon = subject.resolution.profiler.horizon
-    for match in subject.resolution.matches:
-        rule = match.rule
-        if horizon.ticks is None or rule.until is None or horizon.length(rule.until) <= horizon.ticks:
-            continue
-        rows = subject.resolution.index.rows
-        names = tuple(rows[position].name for position in match.positions)
-        message = (
-            f'Rule {match.number} "{rule.selector.written}" acts until={rule.until!r}, and the run has '
-            f"{horizon}: it acts to the end."
-        )
-        fix = 'Let it end within the run, as a share of it if that varies: until="20%".'
-        yield Finding("PG010", "warning", message, fix, names)
 
 
 def never_begun(subject: Subject) -> Iterator[Finding]:
@@ -183,6 +149,33 @@ def never_begun(subject: Subject) -> Iterator[Finding]:
         yield Finding("PG011", "advice", message, fix, tuple(names))
 
 
+def strong_decay(subject: Subject) -> Iterator[Finding]:
+    """Decay that does not follow the rate, and was not made small for that."""
+    found: dict[str, float] = {}
+    for group in subject.groups:
+        targets: list[Group | RowSegment] = [group, *group.segments]
+        for one in targets:
+            if one.profile.independent and (most := _most_decay(one.profile.courses)) > STRONG:
+                found |= dict.fromkeys(one.names, most)
+    if found:
+        message = (
+            'decay="independent" takes weight_decay × the schedule\'s factor off a weight in every step: '
+            f"up to {max(found.values()):.2%} of {listing(found, 3)}."
+        )
+        fix = (
+            "It stands for the product lr × weight_decay: write that, such as weight_decay=0.00001 for "
+            "lr=0.0001 and a coupled weight_decay=0.1."
+        )
+        yield Finding("PG017", "warning", message, fix, tuple(found))
+
+
+def _most_decay(courses: Courses) -> float:
+    """The largest part of a weight that decay takes in one step."""
+    rate, decay = courses["lr"], courses["weight_decay"]
+    ticks = {tick for course in (rate, decay) for tick, _ in course.extremes()}
+    return max(float(rate.at(tick) * decay.at(tick)) for tick in ticks)
+
+
 CHECKS: tuple[Check, ...] = (
     everything_frozen,
     no_schedule,
@@ -193,6 +186,8 @@ CHECKS: tuple[Check, ...] = (
     decay_follows_rate,
     idle,
     only_frozen,
-    past_the_end,
     never_begun,
+    strong_decay,
+    *FREEZING,
+    *NORMS,
 )

@@ -109,7 +109,7 @@ def _profiles(old: Resolution, new: Resolution, name: str) -> Iterator[tuple[str
 
 
 def _between(old: Profile, new: Profile) -> Iterator[Difference]:
-    before, after = ({**side.values(), "group": side.group} for side in (old, new))
+    before, after = ({**_own(side), **side.values(), "group": side.group} for side in (old, new))
     for name in dict.fromkeys([*before, *after]):
         first, second = before.get(name), after.get(name)
         if first != second:
@@ -118,7 +118,13 @@ def _between(old: Profile, new: Profile) -> Iterator[Difference]:
             yield Difference(name, first, second, over_time=True)
 
 
+def _own(profile: Profile) -> dict[str, Any]:
+    return {name: one.at(profile.courses["lr"].start) for name, one in profile.own.items()}
+
+
 def _over_time(profile: Profile, name: str) -> Any:
     if name == "trainable":
         return profile.trainable.pieces
+    if name in profile.own:
+        return profile.own[name].pieces
     return profile.courses[name].key if name in profile.courses else None

@@ -16,17 +16,19 @@ from paramgroups.errors import (
     nearest,
     shown,
 )
-from paramgroups.journal import Event
+from paramgroups.journal import NOTES, Event
 from paramgroups.optim import domain_of, is_number, optimizer_class
 from paramgroups.optim.hyperparameters import CLIPPING, OPTIONAL
 from paramgroups.planning.cascade import Cascade, Link
 from paramgroups.planning.course import Course, timings
 from paramgroups.planning.cutting import Rows, cut_out, is_within, rows_of
+from paramgroups.planning.decaying import DECAY, check_decoupled, independent
 from paramgroups.planning.groups import Group, RowSegment
-from paramgroups.planning.profile import Profile
+from paramgroups.planning.profile import Profile, own_of
 from paramgroups.planning.timing import Timing
 from paramgroups.rules import Recipe
-from paramgroups.schedules import Horizon, Schedule
+from paramgroups.rules.rule import OWN
+from paramgroups.schedules import Horizon
 
 Groups = tuple[Group, ...]
 Target = Group | RowSegment
@@ -66,6 +68,8 @@ def heard(groups: Iterable[Group], events: Iterable[Event], recipe: Recipe) -> G
     found = list(groups)
     places = {name: place for place, group in enumerate(found) for name in group.names}
     for event in events:
+        if event.action in NOTES:
+            continue
         if event.action == "horizon":
             found = _over(found, event)
         elif event.action == "join":
@@ -121,9 +125,9 @@ def course_of(group: Target, hyper: str) -> Course:
         PlanError: The optimizer of the group, or of the rows, does not read it.
     """
     profile = group.profile
-    if hyper in ("trainable", "optimizer"):
+    if hyper in OWN:
         raise PlanError(
-            f"{hyper} is no setting that an edit can change. What is frozen when is planned: "
+            f"{hyper} is no setting that an edit can change. What is frozen when, and how, is planned: "
             'pg.rule(…, trainable=False, until="20%").'
         )
     if hyper not in profile.courses:
@@ -167,26 +171,41 @@ def link_of(event: Event, horizon: Horizon) -> Link:
 
 
 def _edited(group: Group, event: Event) -> Group:
-    link = link_of(event, course_of(group, event.hyper).horizon)
-    written = _checked_written(event)
-    edited = with_courses(group, {event.hyper: with_link(group, event.hyper, link, written)})
+    edited = _changed(group, event, _checked_written(event))
     if not group.segments or event.hyper in CLIPPING:
         return edited
-    rows = (with_courses(one, {event.hyper: with_link(one, event.hyper, link)}) for one in group.segments)
-    return replace(edited, segments=tuple(rows))
+    return replace(edited, segments=tuple(_changed(one, event) for one in group.segments))
 
 
 def _edited_rows(group: Group, rows: Rows, event: Event) -> Group:
     """The group with an edit of rows of one of its tensors."""
-
-    def edited(segment: RowSegment) -> RowSegment:
-        link = link_of(event, course_of(segment, event.hyper).horizon)
-        written = _checked_written(event)
-        return with_courses(segment, {event.hyper: with_link(segment, event.hyper, link, written)})
-
     parted = cut_out(group, rows)
-    made = (edited(one) if is_within(one, rows) else one for one in parted.segments)
+    written = _checked_written(event)
+    made = (_changed(one, event, written) if is_within(one, rows) else one for one in parted.segments)
     return replace(parted, segments=tuple(made))
+
+
+def _changed(target: T, event: Event, written: Any = None) -> T:
+    """A group, or rows, with an edit heard.
+
+    Where the rate was written by hand, an update was made with the decay that stood there: it stays in that
+    tick, and is divided by the new rate after it.
+    """
+    link = link_of(event, course_of(target, event.hyper).horizon)
+    courses = {event.hyper: with_link(target, event.hyper, link, written)}
+    if target.profile.independent and (event.hyper, event.action) == ("lr", "write"):
+        courses[DECAY] = target.profile.courses[DECAY].held(event.step)
+    made = with_courses(target, courses)
+    _check_decay(made, event.step)
+    return made
+
+
+def _check_decay(target: Target, since: float) -> None:
+    """Decay that does not follow the rate can be so with what the group holds now."""
+    profile = target.profile
+    if profile.independent:
+        check_decoupled(profile.optimizer, profile.courses, target.title)
+        _check_domain(DECAY, profile.courses[DECAY], since, target)
 
 
 def _checked_written(event: Event) -> Any:
@@ -199,7 +218,9 @@ def _checked_written(event: Event) -> Any:
 
 def with_courses(group: T, courses: dict[str, Course]) -> T:
     """A group, or rows, with other courses of some hyperparameters."""
-    return replace(group, profile=replace(group.profile, courses={**group.profile.courses, **courses}))
+    made = {**group.profile.courses, **courses}
+    made = independent(made) if group.profile.independent else made
+    return replace(group, profile=replace(group.profile, courses=made))
 
 
 def _check_kind(hyper: str, link: Link, course: Course, default: Any) -> None:
@@ -235,15 +256,13 @@ def _over(groups: Sequence[Group], event: Event) -> list[Group]:
         raise CheckpointError(f"A tick is one {horizon.unit} in {event}, and one {planned.unit} in the plan.")
 
     @cache
-    def made(schedule: Schedule, began: int) -> Timing:
-        return Timing(schedule, began, horizon)
+    def made(timing: Timing) -> Timing:
+        return replace(timing, horizon=horizon)
 
     return [_group_over(group, horizon, event.step, made) for group in groups]
 
 
-def _group_over(
-    group: Group, horizon: Horizon, tick: float, made: Callable[[Schedule, int], Timing]
-) -> Group:
+def _group_over(group: Group, horizon: Horizon, tick: float, made: Callable[[Timing], Timing]) -> Group:
     def over(target: T) -> T:
         found = target.profile.courses
         courses = {name: course.over(horizon, tick, made) for name, course in found.items()}
@@ -277,13 +296,15 @@ def _joined(groups: Sequence[Group], event: Event, recipe: Recipe) -> Group:
         optimizer,
         named=Cascade((Link(named, scales=False, origin=origin),)),
         trainable=Cascade((before, Link(True, scales=False, origin=origin, start=event.step))),
+        own=own_of(recipe),
         courses={name: course(name, value) for name, value in settings.items()},
         group=None,
         codes=(),
     )
-    group = Group(name, event.names, numel, profile)
-    for hyper, found in profile.courses.items():
+    group = with_courses(Group(name, event.names, numel, profile), {})
+    for hyper, found in group.courses.items():
         _check_domain(hyper, found, 0, group)
+    _check_decay(group, 0)
     return group
 
 

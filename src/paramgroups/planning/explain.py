@@ -13,11 +13,17 @@ from paramgroups.planning.matching import Segment
 from paramgroups.planning.numbers import decimal
 from paramgroups.planning.profile import Profile
 from paramgroups.planning.timing import Timing
-from paramgroups.schedules import Horizon
+from paramgroups.rules.rule import BASES
+from paramgroups.schedules import Horizon, Schedule
 
 ALWAYS = ("lr", "weight_decay")
 SHOWN, MOST = 8, 40
 """So many voices of a value, and changes over time, are told; of more, the first and the last."""
+DECAYS = {
+    "coupled": "a step multiplies it by lr, so a small rate has less of it",
+    "independent": "a step takes weight_decay × the schedule's factor off a weight, at any rate",
+}
+"""What the two kinds of decay mean."""
 Part = tuple[Segment, Profile]
 Chains = dict[str, list[str]]
 
@@ -52,11 +58,13 @@ class Teller:
         row: The parameter; None for one that joined while training.
         horizon: How long training is.
         tick: The tick whose values are asked for; without one all of training, the schedule named.
+        several: Whether the plan's groups have several rates.
     """
 
     row: Row | None
     horizon: Horizon
     tick: float | None
+    several: bool = False
 
     def profile(self, profile: Profile, parts: Sequence[Part]) -> Chains:
         """The chain of each hyperparameter, and those of rows with values of their own."""
@@ -68,9 +76,30 @@ class Teller:
         }
         told |= {f"rows {s.start:,} to {s.stop - 1:,}": list(self.part(own, profile)) for s, own in parts}
         told["trainable"] = list(self.chain(profile.trainable))
+        told |= self.own(profile)
+        told |= self.decay(profile)
         defaults = pack({name: course.base for name, course in courses.items() if name not in told})
         shown = [f"{name} {decimal(value)}" for name, value in defaults.items() if value not in (None, False)]
         return told | {"defaults": [f"{', '.join(shown) or 'none'} ({profile.optimizer.name})"]}
+
+    def own(self, profile: Profile) -> Chains:
+        """What else no optimizer reads, where it is other than where nobody says it."""
+        told = {name: chain for name, chain in profile.said.items() if name != "decay"}
+        if self.tick is not None:
+            told = {name: chain for name, chain in told.items() if chain.at(self.tick) != BASES[name]}
+        return {name: list(self.chain(chain)) for name, chain in told.items()}
+
+    def decay(self, profile: Profile) -> Chains:
+        """Whether decay follows the rate, where there is any and that makes a difference."""
+        decays = profile.courses.get("weight_decay")
+        if (
+            decays
+            and any(value for _, value in decays.chain.pieces)
+            and (self.several or profile.independent)
+        ):
+            said = profile.own["decay"]
+            return {"decay": [f"{self.voices(said, 0)[0]}: {DECAYS[said.at(0)]}"]}
+        return {}
 
     def part(self, own: Profile, whole: Profile) -> Iterator[str]:
         """What rows have of their own."""
@@ -79,18 +108,21 @@ class Teller:
                 yield from (f"{name} {line}" for line in self.course(course))
         if own.trainable.pieces != whole.trainable.pieces:
             yield from (f"trainable {line}" for line in self.chain(own.trainable))
+        for name, chain in own.own.items():
+            if chain.pieces != whole.own[name].pieces:
+                yield from (f"{name} {line}" for line in self.chain(chain))
 
     def course(self, course: Course) -> Iterator[str]:
         """A value, its schedule, and what a later rule dropped."""
         if self.tick is None:
-            yield from self.chain(course.chain)
+            yield from self.chain(course.told)
             for start, timing in course.timings:
                 if timing is not None:
                     yield self.schedule(start, timing, course.schedules)
         else:
             timing = course.timing(self.tick)
-            scheduled = [self.factor(timing, self.tick)] if timing else []
-            yield self.product(course.at(self.tick), [*self.voices(course.chain, self.tick), *scheduled])
+            scheduled = list(self.factors(timing, self.tick)) if timing else []
+            yield self.product(course.at(self.tick), [*self.voices(course.told, self.tick), *scheduled])
         if dropped := self.dropped(course.chain):
             yield f"dropped: {', '.join(dropped)}"
 
@@ -120,20 +152,30 @@ class Teller:
         """The value as the product of what makes it."""
         return voices[0] if len(voices) == 1 else f"{decimal(value)} = {' × '.join(voices)}"
 
-    def factor(self, timing: Timing, tick: float) -> str:
+    def factors(self, timing: Timing, tick: float) -> Iterator[str]:
+        """What the schedule multiplies by at a tick, and what the ramp after a thaw."""
+        if timing.schedule:
+            yield self.factor(timing, timing.schedule, tick)
+        if timing.ramp:
+            yield f"{decimal(timing.ramp.factor(tick))} (rewarm, {timing.ramp.place(tick)})"
+
+    def factor(self, timing: Timing, schedule: Schedule, tick: float) -> str:
         """What the schedule multiplies by at a tick: the part of it that acts, and how far its clock is."""
-        shape = timing.schedule.piece_at(timing.rest, max(0, tick - timing.began)).shape
+        shape = schedule.piece_at(timing.rest, max(0, tick - timing.began)).shape
         when = timing.rest.progress_text(max(0, tick - timing.began))
         if timing.began:
             when += f" of its clock from {self.horizon.unit} {timing.began:,}"
-        return f"{decimal(timing.factor(tick))} ({shape!r} at {when})"
+        return f"{decimal(timing.scheduled(tick))} ({shape!r} at {when})"
 
     def schedule(self, start: float, timing: Timing, said: Cascade) -> str:
         """Which schedule acts from a tick on, and who gives it."""
         unit = self.horizon.unit
         since = f"from {unit} {start:,.0f} " if start else ""
         clock = f", its clock from {unit} {timing.began:,}" if timing.began else ""
-        return f"{since}× {timing.schedule!r} ({said.acting(start)[-1].origin}{clock})"
+        told = [f"× {timing.schedule!r} ({said.acting(start)[-1].origin}{clock})"] if timing.schedule else []
+        if timing.ramp:
+            told.append(f"× rewarm over {timing.ramp.ticks:,} {unit}s")
+        return since + " ".join(told)
 
     def dropped(self, chain: Cascade) -> list[str]:
         """What a rule set anew, or what acts at no time: every link that is nowhere heard."""
@@ -153,6 +195,7 @@ def explain(  # noqa: PLR0913  # one for each thing that is told
     *,
     group: str | None,
     tick: float | None = None,
+    several: bool = False,
 ) -> Explanation:
     """Explain one parameter, at a tick or, without one, over all of training with the schedule named.
 
@@ -163,8 +206,10 @@ def explain(  # noqa: PLR0913  # one for each thing that is told
         horizon: How long training is.
         group: The name of its group; None where it is never trained.
         tick: The tick whose values are asked for.
+        several: Whether the plan's groups have several rates.
     """
-    return Explanation(row.name, _title(row, group), Teller(row, horizon, tick).profile(profile, parts))
+    teller = Teller(row, horizon, tick, several)
+    return Explanation(row.name, _title(row, group), teller.profile(profile, parts))
 
 
 def explain_joined(name: str, group: Group, horizon: Horizon, tick: float | None) -> Explanation:

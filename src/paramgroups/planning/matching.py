@@ -11,8 +11,10 @@ import numpy.typing as npt
 
 from paramgroups.errors import NoMatchError, ParamGroupsError, PlanError
 from paramgroups.indexing import Index, Row
+from paramgroups.planning.windows import ALWAYS, Bounds, Window, bounds_at, windows_of
 from paramgroups.rules import Assignment, Recipe, RowValue, Rule
 from paramgroups.rules.rule import assignments
+from paramgroups.schedules import Horizon
 from paramgroups.select import Selection, Selector, nearest_match, rows_there
 
 Codes = npt.NDArray[np.int64]
@@ -40,6 +42,8 @@ class Match:
             values in `values`.
         values: The distinct values that the rule gives, in the order of its assignments.
         parts: The rows that it matches where it matches a part of a tensor, with their code.
+        bounds: For each of the values its start and end, as they are given.
+        windows: The same in ticks.
     """
 
     rule: Rule
@@ -47,6 +51,8 @@ class Match:
     codes: Codes
     values: tuple[tuple[Any, ...], ...]
     parts: Mapping[int, tuple[tuple[Interval, ...], int]]
+    bounds: tuple[Bounds, ...] = ((None, None),)
+    windows: tuple[Window, ...] = (ALWAYS,)
 
     def code_of(self, segment: Segment) -> int:
         """Its code for rows of a tensor; 0 where it does not match them."""
@@ -56,23 +62,39 @@ class Match:
         inside = any(start <= segment.start and segment.stop <= stop for start, stop in intervals)
         return code if inside else 0
 
+    def acts(self, code: int) -> bool:
+        """Whether it matches what has this code, in a window that is not empty."""
+        return bool(code) and self.windows[code - 1][0] < self.windows[code - 1][1]
+
+    @property
+    def code_at(self) -> dict[int, int]:
+        """The code of each parameter of which it matches something, by its position in the index."""
+        found = {position: int(self.codes[position]) for position in np.flatnonzero(self.codes).tolist()}
+        return dict(sorted((found | {position: code for position, (_, code) in self.parts.items()}).items()))
+
     @property
     def positions(self) -> list[int]:
         """Where the parameters of which it matches something stand in the index."""
-        return sorted([*np.flatnonzero(self.codes).tolist(), *self.parts])
+        return list(self.code_at)
 
     def __bool__(self) -> bool:
         return bool(self.parts) or bool(self.codes.any())
 
 
-def match_rules(recipe: Recipe, index: Index, pins: Pins) -> list[Match]:
+def match_rules(recipe: Recipe, index: Index, horizon: Horizon, pins: Pins) -> list[Match]:
     """Match all rules of a recipe, in its order.
 
     Raises:
         NoMatchError: A rule matches nothing, and does not say that this is meant.
-        PlanError: A value that a rule finds for a parameter has no meaning.
+        PlanError: A value that a rule finds for a parameter has no meaning, or a window is empty.
+        ScheduleError: The horizon does not know what a window asks.
     """
-    return [_match(rule, number, recipe, index, pins) for number, rule in enumerate(recipe.rules, 1)]
+    found = []
+    for number, rule in enumerate(recipe.rules, 1):
+        selection = _selected(rule, number, recipe, index, pins)
+        with told_with(number, recipe):
+            found.append(_match(rule, number, selection, horizon))
+    return found
 
 
 def whole_of(recipe: Recipe) -> str:
@@ -94,27 +116,34 @@ def told_with(number: int, recipe: Recipe) -> Iterator[None]:
         raise type(error)(f"{error}\n  {place_of(number, recipe)}.") from error
 
 
-def _match(rule: Rule, number: int, recipe: Recipe, index: Index, pins: Pins) -> Match:
-    selection = _selected(rule, number, recipe, index, pins)
-    if not any(isinstance(assignment.value, RowValue) for assignment in rule.assignments):
-        values = (tuple(assignment.value for assignment in rule.assignments),)
-        parts = {position: (intervals, 1) for position, intervals in selection.rows.items()}
-        return Match(rule, number, selection.whole.astype(np.int64), values, parts)
-    with told_with(number, recipe):
-        return _match_rows(rule, number, selection, index)
+def _match(rule: Rule, number: int, selection: Selection, horizon: Horizon) -> Match:
+    said = [*(assignment.value for assignment in rule.assignments), rule.start, rule.until]
+    if any(isinstance(value, RowValue) for value in said):
+        return _match_rows(rule, number, selection, horizon)
+    *values, start, until = said
+    parts = {position: (intervals, 1) for position, intervals in selection.rows.items()}
+    bounds = ((start, until),)
+    windows, codes = windows_of(rule, bounds, horizon), selection.whole.astype(np.int64)
+    return Match(rule, number, codes, (tuple(values),), parts, bounds, windows)
 
 
-def _match_rows(rule: Rule, number: int, selection: Selection, index: Index) -> Match:
+def _match_rows(rule: Rule, number: int, selection: Selection, horizon: Horizon) -> Match:
+    index = selection.index
     positions = [*np.flatnonzero(selection.whole).tolist(), *selection.rows]
     rows = [index.rows[position] for position in positions]
-    places: dict[tuple[Any, ...], int] = {}
+    places: dict[tuple[tuple[Any, ...], Bounds], int] = {}
     columns = [_column(assignment, rows) for assignment in rule.assignments]
-    found = [places.setdefault(values, len(places) + 1) for values in zip(*columns, strict=True)]
+    said = zip(*columns, strict=True) if columns else ((),) * len(rows)
+    pairs = zip(said, bounds_at(rule, rows), strict=True)
+    found = [places.setdefault(pair, len(places) + 1) for pair in pairs]
     code = dict(zip(positions, found, strict=True))
     parts = {position: (intervals, code.pop(position)) for position, intervals in selection.rows.items()}
     codes = np.zeros(len(index), dtype=np.int64)
     codes[list(code)] = list(code.values())
-    return Match(rule, number, codes, tuple(places), parts)
+    values, bounds = tuple(values for values, _ in places), tuple(bounds for _, bounds in places)
+    first = dict(zip(reversed(found), reversed(rows), strict=True))
+    windows = windows_of(rule, bounds, horizon, [first[place] for place in places.values()])
+    return Match(rule, number, codes, values, parts, bounds, windows)
 
 
 def _selected(rule: Rule, number: int, recipe: Recipe, index: Index, pins: Pins) -> Selection:

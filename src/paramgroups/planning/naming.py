@@ -72,7 +72,7 @@ def _heard(profile: Profile) -> Iterator[Link]:
     """The links that make some value at some time."""
     courses = profile.courses.values()
     cascades = (part for course in courses for part in (course.chain, course.schedules))
-    for cascade in (profile.named, profile.trainable, *cascades):
+    for cascade in (profile.named, profile.trainable, *profile.own.values(), *cascades):
         if len(cascade.links) > 1:
             for start, _ in cascade.pieces:
                 yield from cascade.acting(start)
@@ -81,5 +81,7 @@ def _heard(profile: Profile) -> Iterator[Link]:
 def _word(match: Match, link: Link, rows: Sequence[Row]) -> str:
     if link.source is None:
         return "" if match.rule.selector.text == ALL else match.rule.selector.written
-    words = {link.source.word(row, link.value) for row in rows}
-    return words.pop() if len(words) == 1 else RowValue.word(link.source, rows[0], link.value)
+    given = {id(match.rule.start): link.start, id(match.rule.until): link.until}
+    value = given.get(id(link.source), link.value)
+    words = {link.source.word(row, value) for row in rows}
+    return words.pop() if len(words) == 1 else RowValue.word(link.source, rows[0], value)

@@ -1,14 +1,15 @@
 """A recipe in which what functions found stands as data, so that it can be saved."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from paramgroups.planning.matching import Match
 from paramgroups.planning.resolution import Resolution
 from paramgroups.planning.timing import Timing
-from paramgroups.rules import Assignment, Recipe, RowValue, Rule, Table
+from paramgroups.rules import Recipe, RowValue, Rule, Table
 from paramgroups.schedules import Schedule, tabulate
 from paramgroups.select import Selector, named, parse, rows
 
@@ -34,23 +35,31 @@ def _pinned(match: Match, resolution: Resolution) -> Rule:
         rule,
         selector=_found(match, resolution) if rule.selector.opaque else rule.selector,
         assignments=tuple(
-            _table(one, place, match, resolution) for place, one in enumerate(rule.assignments)
+            one._replace(
+                value=_table(one.value, [values[place] for values in match.values], match, resolution)
+            )
+            for place, one in enumerate(rule.assignments)
         ),
+        start=_table(rule.start, [start for start, _ in match.bounds], match, resolution),
+        until=_table(rule.until, [until for _, until in match.bounds], match, resolution),
         schedules=_tabulated(rule.schedules, resolution),
     )
 
 
-def _table(assignment: Assignment, place: int, match: Match, resolution: Resolution) -> Assignment:
-    value = assignment.value
+def _table(value: Any, given: Sequence[Any], match: Match, resolution: Resolution) -> Any:
+    """What was found by a function, by name; anything else as it is.
+
+    Args:
+        value: What the rule holds.
+        given: What it gives, for each code.
+        match: What the rule matches.
+        resolution: Whose parameters they are.
+    """
     if not (isinstance(value, RowValue) and value.opaque):
-        return assignment
-    codes = {position: int(match.codes[position]) for position in match.codes.nonzero()[0].tolist()}
-    codes |= {position: code for position, (_, code) in match.parts.items()}
-    found = {
-        resolution.index.rows[position].name: match.values[code - 1][place]
-        for position, code in sorted(codes.items())
-    }
-    return assignment._replace(value=Table(value.label, tuple(found.items())))
+        return value
+    rows = resolution.index.rows
+    found = {rows[position].name: given[code - 1] for position, code in match.code_at.items()}
+    return Table(value.label, tuple(found.items()))
 
 
 def _tabulated(schedules: Schedules, resolution: Resolution) -> Schedules:

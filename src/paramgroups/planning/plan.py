@@ -17,10 +17,11 @@ from paramgroups.indexing.pause import collector_paused
 from paramgroups.journal import Event, Journal
 from paramgroups.optim import is_finite
 from paramgroups.planning.binding import bind
-from paramgroups.planning.checks import Subject, check
+from paramgroups.planning.checks import check
 from paramgroups.planning.diff import Diff, diff
 from paramgroups.planning.events import horizon_of, replayed
 from paramgroups.planning.explain import Explanation, explain, explain_joined
+from paramgroups.planning.freezing import settle
 from paramgroups.planning.groups import Group, groups_of
 from paramgroups.planning.idle import idle_rules, told
 from paramgroups.planning.matching import Pins, Segment
@@ -29,6 +30,7 @@ from paramgroups.planning.profile import Profile
 from paramgroups.planning.refusals import refuse
 from paramgroups.planning.resolution import Resolution, Segments, resolve
 from paramgroups.planning.rows import PartRow, PlanRow, Snapshot, checked_name, position_of
+from paramgroups.planning.subject import Subject
 from paramgroups.planning.table import table, text
 from paramgroups.rules import Recipe
 from paramgroups.schedules import Horizon
@@ -181,7 +183,8 @@ class Plan:
         row = self.index.rows[position]
         group = self.group_of.get(row.name)
         parts, member = self._heard.parts_at(position), None if group is None else group.name
-        return explain(row, self._profile_at(position), parts, self.horizon, group=member, tick=tick)
+        profile, several = self._profile_at(position), len({found.lr for found in self.groups}) > 1
+        return explain(row, profile, parts, self.horizon, group=member, tick=tick, several=several)
 
     def replay(self, journal: Iterable[Event]) -> "Plan":
         """This plan with what was decided while training: the values of a whole run again, exactly.
@@ -245,6 +248,22 @@ class Plan:
             settings = named[group.name] | group.settings(names=bound)
             dicts.append({"params": params, "name": group.name, "param_names": names} | settings)
         return [found for found in dicts if found["params"]]
+
+    def freeze(self, model: nn.Module | None = None) -> tuple[str, ...]:
+        """Turn `requires_grad` off for what is never trained, and on for what rules thaw at some time.
+
+        For use before DDP or FSDP wraps the model and fixes whose gradients it exchanges; else build does it.
+
+        Args:
+            model: The live model; the planned one unless it was replaced since.
+
+        Returns:
+            The names of the parameters that are never trained.
+
+        Raises:
+            PlanError: The model is gone, or is not the planned one.
+        """
+        return settle(bind(self.index, self.live_model(model)), self.index, self.groups, self.frozen)
 
     def live_model(self, model: nn.Module | None = None) -> nn.Module:
         """The given model, else the planned one.

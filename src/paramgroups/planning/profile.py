@@ -10,14 +10,18 @@ from typing import Any
 from paramgroups.errors import PlanError, nearest
 from paramgroups.optim import OptimizerClass, is_number, optimizer_class, pack
 from paramgroups.planning.cascade import Cascade, Link
-from paramgroups.planning.course import DEFAULT, Course, timings
-from paramgroups.planning.matching import Match, place_of
-from paramgroups.planning.timing import Timing
-from paramgroups.planning.voices import CLOCK, CLOCKS, SCHEDULE, Window, links_of, window_of
+from paramgroups.planning.course import DEFAULT, Course, rewarmed, timings
+from paramgroups.planning.decaying import independent
+from paramgroups.planning.matching import Match, place_of, told_with
+from paramgroups.planning.timing import Ramp, Timing
+from paramgroups.planning.voices import CLOCK, CLOCKS, SCHEDULE, links_of
 from paramgroups.rules import Recipe
+from paramgroups.rules.rule import BASES
 from paramgroups.schedules import Horizon, Schedule
 
 Said = dict[str, list[Link]]
+KEPT_APART = ("moments", "dropout", "decay")
+"""What no optimizer reads, and yet parameters of one group have in common; rewarm is in the rate's course."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Profile:
         optimizer: The optimizer that steps them.
         named: Who names it.
         trainable: Whether they are trained, over time.
+        own: What else no optimizer reads, over time: `moments`, `dropout`, `rewarm`, `decay`.
         courses: Every hyperparameter that the optimizer reads, over time.
         group: The group that a rule asks for, under its name.
         codes: For each rule, which of its values it gives them; 0 where it does not match.
@@ -37,6 +42,7 @@ class Profile:
     optimizer: OptimizerClass
     named: Cascade
     trainable: Cascade
+    own: Mapping[str, Cascade]
     courses: Mapping[str, Course]
     group: str | None
     codes: tuple[int, ...]
@@ -46,7 +52,28 @@ class Profile:
     def key(self) -> tuple[Any, ...]:
         """What two profiles of equal values have in common: they share a group."""
         courses = tuple((name, course.key) for name, course in self.courses.items())
-        return self.optimizer.named, self.group, self.watched, self.trainable.pieces, courses
+        own = tuple((name, self.own[name].pieces) for name in KEPT_APART if name in self.said)
+        return self.optimizer.named, self.group, self.watched, self.trainable.pieces, courses, own
+
+    @property
+    def independent(self) -> bool:
+        """Whether they have weight decay that does not follow the rate."""
+        return "weight_decay" in self.courses and self.own["decay"].at(0) == "independent"
+
+    @property
+    def said(self) -> dict[str, Cascade]:
+        """What no optimizer reads, where it is ever other than where nobody says it."""
+        return {name: one for name, one in self.own.items() if one.pieces != ((0.0, BASES[name]),)}
+
+    @property
+    def moments(self) -> Cascade:
+        """What the optimizer remembers of them when they are frozen in mid-run: `"clean"` or `"keep"`."""
+        return self.own["moments"]
+
+    @property
+    def dropout(self) -> Cascade:
+        """Whether dropout stays on while they are frozen."""
+        return self.own["dropout"]
 
     @property
     def frozen(self) -> bool:
@@ -63,6 +90,8 @@ class Profile:
             return self.courses[name].at(tick)
         if name == "trainable":
             return self.trainable.at(tick)
+        if name in self.own:
+            return self.own[name].at(tick)
         packed = pack({part: course.at(tick) for part, course in self.courses.items()})
         if name not in packed:
             raise PlanError(
@@ -75,8 +104,9 @@ class Profile:
         found = {
             name: course.base if tick is None else course.at(tick) for name, course in self.courses.items()
         }
-        trainable = self.trainable.at(self.courses["lr"].start if tick is None else tick)
-        return found | {"trainable": trainable, "optimizer": self.optimizer.name.lower()}
+        tick = self.courses["lr"].start if tick is None else tick
+        found |= {"trainable": self.trainable.at(tick), "optimizer": self.optimizer.name.lower()}
+        return found | {name: one.at(tick) for name, one in self.said.items()}
 
 
 class Profiler:
@@ -95,11 +125,11 @@ class Profiler:
         self.recipe = recipe
         self.horizon = horizon
         self.matches = matches
-        self.windows = [window_of(match, recipe, horizon) for match in matches]
+        self._own = own_of(recipe)
         self._made: dict[tuple[bool, tuple[str, ...], tuple[int, ...]], Profile] = {}
         self._untouched: dict[Any, dict[str, Course]] = {}
         self._linked: dict[tuple[int, int], list[tuple[str, Link]]] = {}
-        self._timings: dict[tuple[Schedule, int], Timing] = {}
+        self._timings: dict[tuple[Schedule | None, int, Ramp | None], Timing] = {}
 
     def profile(self, codes: tuple[int, ...], *, trainable: bool, watched: tuple[str, ...] = ()) -> Profile:
         """The profile of parameters that the rules give these codes.
@@ -119,19 +149,29 @@ class Profiler:
         named = Cascade((_base(self.recipe.optimizer, "recipe"), *said.get("optimizer", ())))
         optimizer = optimizer_class(named.links[-1].value)
         frozen = Cascade((_base(trainable, "model"), *said.get("trainable", ())))
+        own = {
+            name: Cascade((*one.links, *said[name])) if name in said else one
+            for name, one in self._own.items()
+        }
         thaws = _thaws(frozen)
         courses = self._untouched_courses(optimizer, said.get(CLOCKS, []), thaws)
         touched = {name.removeprefix(SCHEDULE).removeprefix(CLOCK) for name in said}
         courses = courses | {
             name: self._touched(name, courses[name], said, thaws) for name in courses if name in touched
         }
-        groups = [m.rule.group for m, code in zip(self.matches, codes, strict=True) if code and m.rule.group]
-        return Profile(optimizer, named, frozen, courses, groups[-1] if groups else None, codes)
+        courses = courses | {"lr": self._rewarmed(courses["lr"], thaws, own["rewarm"])}
+        if own["decay"].at(0) == "independent":
+            courses = independent(courses)
+        groups = [
+            m.rule.group for m, c in zip(self.matches, codes, strict=True) if m.acts(c) and m.rule.group
+        ]
+        return Profile(optimizer, named, frozen, own, courses, groups[-1] if groups else None, codes)
 
     def _untouched_courses(
         self, optimizer: OptimizerClass, clocks: list[Link], thaws: tuple[int, ...]
     ) -> dict[str, Course]:
         """The courses of all hyperparameters as the recipe has them: profiles share what no rule touches."""
+        thaws = thaws if clocks else ()  # what all clocks begin with alike
         key = optimizer.named, tuple(clocks), thaws
         if key not in self._untouched:
             settings, schedules = self.recipe.settings, dict(self.recipe.schedules)
@@ -160,11 +200,25 @@ class Profiler:
         clock = Cascade((_base("run", "recipe"), *clocks))
         return Course(chain, schedules, timings(schedules, clock, thaws, self._timing), self.horizon)
 
-    def _timing(self, schedule: Schedule, began: int) -> Timing:
+    def _rewarmed(self, course: Course, thaws: tuple[int, ...], rewarm: Cascade) -> Course:
+        """The course of a rate that rises after each thaw in mid-run."""
+        ramps = [Ramp(thaw, self._ticks(rewarm.acting(thaw)[-1])) for thaw in thaws if thaw]
+        if not any(ramp.ticks for ramp in ramps):
+            return course
+        return replace(course, timings=rewarmed(course.timings, ramps, self._timing))
+
+    def _ticks(self, rewarm: Link) -> int:
+        if rewarm.value is None:
+            return 0
+        with told_with(rewarm.rule, self.recipe):
+            return self.horizon.length(rewarm.value, "rewarm")
+
+    def _timing(self, schedule: Schedule | None, began: int, ramp: Ramp | None = None) -> Timing:
         """All courses share one, since it remembers what was asked of it."""
-        if (schedule, began) not in self._timings:
-            self._timings[schedule, began] = Timing(schedule, began, self.horizon)
-        return self._timings[schedule, began]
+        key = schedule, began, ramp
+        if key not in self._timings:
+            self._timings[key] = Timing(schedule, began, self.horizon, ramp)
+        return self._timings[key]
 
     def _check_scales(self, name: str, chain: Cascade) -> None:
         standing: Any = None
@@ -178,17 +232,25 @@ class Profiler:
         """What the matching rules say, by hyperparameter, in their order."""
         said: Said = {}
         end = self.horizon.ticks or math.inf
-        for match, window, code in zip(self.matches, self.windows, codes, strict=True):
-            if code and window[0] < end:
-                for name, link in self._links(match, window, code):
+        for match, code in zip(self.matches, codes, strict=True):
+            if match.acts(code) and match.windows[code - 1][0] < end:
+                for name, link in self._links(match, code):
                     said.setdefault(name, []).append(link)
         return said
 
-    def _links(self, match: Match, window: Window, code: int) -> list[tuple[str, Link]]:
+    def _links(self, match: Match, code: int) -> list[tuple[str, Link]]:
         key = match.number, code
         if key not in self._linked:
-            self._linked[key] = links_of(match, window, code)
+            self._linked[key] = links_of(match, code)
         return self._linked[key]
+
+
+def own_of(recipe: Recipe) -> dict[str, Cascade]:
+    """What no optimizer reads, as the recipe has it for all parameters."""
+    return {
+        name: Cascade((_base(value, "default" if value == BASES[name] else "recipe"),))
+        for name, value in recipe.own.items()
+    }
 
 
 def _base(value: Any, origin: str) -> Link:

@@ -7,10 +7,11 @@ from paramgroups.errors import PlanError, ScheduleError
 from paramgroups.optim import OptimizerClass, domain_of, is_number
 from paramgroups.optim.hyperparameters import CLIPPING
 from paramgroups.planning.course import Course
+from paramgroups.planning.decaying import check_decoupled
 from paramgroups.planning.matching import place_of, whole_of
 from paramgroups.planning.profile import Profile
 from paramgroups.planning.resolution import Resolution
-from paramgroups.rules.rule import nearest_setting
+from paramgroups.rules.rule import OWN, nearest_setting
 
 WHOLE = ("optimizer", *CLIPPING)
 """What rows of a tensor cannot have of their own."""
@@ -30,6 +31,7 @@ def refuse(resolution: Resolution) -> None:
     _check_watched(resolution)
     _check_read(resolution)
     _check_domains(resolution)
+    _check_decays(resolution)
 
 
 def _check_whole(resolution: Resolution) -> None:
@@ -101,7 +103,9 @@ def _check_name(name: str, optimizers: set[OptimizerClass], which: str, place: s
     known = {name for optimizer in optimizers for name in optimizer.defaults}
     if name not in known:
         who = " nor ".join(sorted(optimizer.name for optimizer in optimizers))
-        raise PlanError(f'"{name}" is not read by {who}, {which}. {nearest_setting(name, known)}\n  {place}.')
+        raise PlanError(
+            f'"{name}" is not read by {who}, {which}. {nearest_setting(name, {*known, *OWN})}\n  {place}.'
+        )
 
 
 def _check_domains(resolution: Resolution) -> None:
@@ -132,6 +136,13 @@ def _check_course(name: str, profile: Profile, resolution: Resolution) -> None:
             raise PlanError(f"{at}: {wrong}\n  {_origin(course, tick)}.")
 
 
+def _check_decays(resolution: Resolution) -> None:
+    """Decay that is to be independent of the rate is that of an optimizer that can have it so."""
+    for profile in resolution.all_profiles:
+        if profile.independent and not profile.frozen:
+            check_decoupled(profile.optimizer, profile.courses, resolution.example_of(profile))
+
+
 def _scheduled(course: Course) -> list[Any]:
     """The values that a schedule scales."""
     return [value for _, value in course.chain.pieces] if any(timing for _, timing in course.timings) else []
@@ -152,7 +163,7 @@ def _wrong(name: str, value: Any, default: Any) -> str:
 
 def _origin(course: Course, tick: float) -> str:
     """Who makes the value: the end of an error's message."""
-    voices = [f"{link.value} ({link.origin})" for link in course.chain.acting(tick)]
+    voices = [f"{link.value} ({link.origin})" for link in course.told.acting(tick)]
     timing = course.timing(tick)
-    scheduled = [f"{timing.factor(tick):.6g} ({timing.schedule!r})"] if timing else []
+    scheduled = [f"{timing.factor(tick):.6g} ({timing.words})"] if timing else []
     return " × ".join([*voices, *scheduled])

@@ -78,7 +78,7 @@ def resolve(recipe: Recipe, index: Index, horizon: Horizon, pins: Pins) -> Resol
     """
     if not len(index):
         raise PlanError("The model has no parameters, so there is nothing to plan. Is it the right module?")
-    matches = match_rules(recipe, index, pins)
+    matches = match_rules(recipe, index, horizon, pins)
     profiler = Profiler(recipe, horizon, matches)
     watches = watches_of(recipe, index, pins)
     trainable = np.array([row.trainable for row in index], dtype=np.int64)

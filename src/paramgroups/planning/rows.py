@@ -71,6 +71,10 @@ class PlanRow:
             return self._values[name]
         if name in OF_THE_MODEL:
             return getattr(self.row, name)
+        if name in self._profile.own:
+            return self._profile.own[name].at(
+                self._profile.courses["lr"].start if self._tick is None else self._tick
+            )
         packed = pack(self._values)
         if name in packed:
             return packed[name]
@@ -86,7 +90,7 @@ class PlanRow:
         """
         getattr(self, checked_name(hyper))
         first = f"{PACKED[hyper]}1" if hyper in PACKED else hyper
-        if first not in self._values:
+        if first not in self._values and first not in self._profile.own:
             return "model"
         chain, start = self._cascade(first)
         tick = start if self._tick is None else self._tick
@@ -94,10 +98,10 @@ class PlanRow:
 
     def _cascade(self, hyper: str) -> tuple[Cascade, float]:
         profile = self._profile
-        own = {"trainable": profile.trainable, "optimizer": profile.named}
+        own = {"trainable": profile.trainable, "optimizer": profile.named, **profile.own}
         if hyper in own:
             return own[hyper], profile.courses["lr"].start
-        return profile.courses[hyper].chain, profile.courses[hyper].start
+        return profile.courses[hyper].told, profile.courses[hyper].start
 
     def __hash__(self) -> int:
         return hash(self.row)

@@ -1,6 +1,6 @@
 """The plan as a table in plain text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from paramgroups.errors import listing
@@ -116,7 +116,7 @@ def _size(group: Group) -> list[str]:
 
 def _schedule(group: Group) -> str:
     words = {
-        name: " | ".join(dict.fromkeys(repr(timing.schedule) for _, timing in course.timings if timing))
+        name: " | ".join(dict.fromkeys(timing.words for _, timing in course.timings if timing))
         for name, course in group.courses.items()
     }
     shown = [found if name == "lr" else f"{name}: {found}" for name, found in words.items() if found]
@@ -152,6 +152,11 @@ def trained(profile: Profile, horizon: Horizon, tick: float | None = None) -> st
     spans = list(_spans(profile))
     if spans == [(0, None)] or not spans:
         return "always" if spans else "never"
+    return times(spans, horizon)
+
+
+def times(spans: Iterable[tuple[float, float | None]], horizon: Horizon) -> str:
+    """Spans of ticks in words, each from its first to before its end, or with None to the end."""
     return f"{horizon.unit} " + ", ".join(_span(start, end) for start, end in spans)
 
 

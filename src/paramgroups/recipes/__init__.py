@@ -2,14 +2,24 @@
 
 from paramgroups.recipes.depth import LayerDecay, layer_decay
 from paramgroups.recipes.makers import MAKERS
+from paramgroups.recipes.norms import frozen_norms, norm_rate
 from paramgroups.recipes.parts import backbone_head, by_magnitude, by_type, no_decay
+from paramgroups.recipes.thaws import ChainThaw, GradualUnfreezing
+from paramgroups.recipes.unfreezing import chain_thaw, gradual_unfreezing, lp_ft
 
 __all__ = [
     "MAKERS",
+    "ChainThaw",
+    "GradualUnfreezing",
     "LayerDecay",
     "backbone_head",
     "by_magnitude",
     "by_type",
+    "chain_thaw",
+    "frozen_norms",
+    "gradual_unfreezing",
     "layer_decay",
+    "lp_ft",
     "no_decay",
+    "norm_rate",
 ]

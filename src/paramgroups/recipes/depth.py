@@ -6,6 +6,7 @@ from typing import Any
 
 from paramgroups.errors import RuleError
 from paramgroups.indexing import Row
+from paramgroups.recipes.levels import place
 from paramgroups.rules import RowValue, Rule, rule
 from paramgroups.rules.checks import factor
 from paramgroups.rules.values import Data
@@ -34,12 +35,11 @@ class LayerDecay(RowValue):
 
     def where(self, row: Row) -> str:
         """The depth, and the tower where there are several."""
-        tower = f" of {row.tower}" if row.tower else ""
-        return f"depth {row.depth}{tower}"
+        return place(row)
 
     def word(self, row: Row, value: Any) -> str:  # noqa: ARG002  # the depth says more than its factor
         """The depth, which says more than its factor."""
-        return self.where(row)
+        return place(row)
 
     def resolve(self, rows: Sequence[Row]) -> list[Any]:
         """The value of each row."""

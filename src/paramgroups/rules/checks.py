@@ -8,6 +8,8 @@ import numpy as np
 from paramgroups.errors import RuleError, nearest, shown
 from paramgroups.optim import domain_of, is_finite, is_number
 from paramgroups.optim.hyperparameters import DOMAINS, OPTIONAL
+from paramgroups.schedules import Length
+from paramgroups.schedules.lengths import period
 
 PAIRS = ("eps",)
 """What is a number for most optimizers and a tuple for one: Adafactor's eps is (None, 1e-3)."""
@@ -86,6 +88,27 @@ def one_of(*known: str) -> Callable[[str, Any], str]:
         return value
 
     return read
+
+
+def switch(meaning: str) -> Callable[[str, Any], bool]:
+    """What reads a setting that is on or off, with its meaning in words."""
+
+    def read(key: str, value: Any) -> bool:
+        value = plain(key, value)
+        if not isinstance(value, bool):
+            raise RuleError(f"{key}={shown(value)}: {meaning}: {key}=True or {key}=False.")
+        return value
+
+    return read
+
+
+def stretch(key: str, value: Any) -> Length | None:
+    """A length above 0, or None where there is none.
+
+    Raises:
+        ScheduleError: It is neither.
+    """
+    return None if value is None else period(key, value)
 
 
 def name_text(option: str, value: Any) -> str:

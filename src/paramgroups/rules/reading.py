@@ -11,14 +11,14 @@ from paramgroups.rules.checks import LONGEST
 from paramgroups.rules.controller import Controller
 from paramgroups.rules.making import Makers, expect, made_by, table_of, value_of
 from paramgroups.rules.recipe import Recipe, Rules, flat
-from paramgroups.rules.rule import FILE_WORDS, OPTIONS, OWN, Rule, assignments, nearest_setting, rule
+from paramgroups.rules.rule import BASES, FILE_WORDS, OPTIONS, OWN, Rule, assignments, nearest_setting, rule
 from paramgroups.schedules import Schedule
 from paramgroups.schedules import from_data as schedule_from_data
 from paramgroups.select import parse
 
 EXAMPLES = {"optimizer": 'Write optimizer = "adamw".', "lr": "Write lr = 3e-4."}
 SCHEDULES = ("schedule", "schedules")
-RECIPE_WORDS = (*EXAMPLES, *SCHEDULES, *PACKED, "name", "rules", "controllers")
+RECIPE_WORDS = (*EXAMPLES, *BASES, *SCHEDULES, *PACKED, "name", "rules", "controllers")
 RULE_WORDS = (*FILE_WORDS, *OPTIONS, *OWN, *SCHEDULES, *PACKED, "lr_scale", "weight_decay_scale")
 
 

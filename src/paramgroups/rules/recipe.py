@@ -10,7 +10,15 @@ from paramgroups.errors import RuleError, shown
 from paramgroups.optim.classes import Named
 from paramgroups.rules.checks import DEEPEST, name_text
 from paramgroups.rules.controller import Controller
-from paramgroups.rules.rule import Assignment, Rule, assignments, checked_schedules, optimizer_name
+from paramgroups.rules.rule import (
+    BASES,
+    OWN,
+    Assignment,
+    Rule,
+    assignments,
+    checked_schedules,
+    optimizer_name,
+)
 from paramgroups.rules.toml import dump
 from paramgroups.rules.values import Data, RowValue, to_data
 from paramgroups.schedules import Schedule
@@ -33,7 +41,8 @@ class Recipe:
         controllers: Feedback from metrics, such as `pg.control.plateau("head", "val_loss")`.
         name: What error messages call the recipe; a loaded one has the name of its file.
         **settings: Other hyperparameters of the optimizer, for all parameters. What is unset has the
-            default of the optimizer's class.
+            default of the optimizer's class. Also `moments`, `dropout`, `rewarm` and `decay`, which `rule`
+            explains.
 
     Raises:
         RuleError: The optimizer is not known, or a value has no meaning.
@@ -78,6 +87,15 @@ class Recipe:
     @property
     def settings(self) -> dict[str, Any]:
         """The hyperparameters that it gives to all parameters, the rate among them."""
+        return {name: value for name, value in self._said.items() if name not in OWN}
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """What it gives to all parameters that no optimizer reads, such as `moments`, said or not."""
+        return {name: self._said.get(name, base) for name, base in BASES.items()}
+
+    @property
+    def _said(self) -> dict[str, Any]:
         return {assignment.name: assignment.value for assignment in self.assignments}
 
     @property
@@ -99,7 +117,7 @@ class Recipe:
             RuleError: It holds a function or a class, which are no data.
         """
         data: Data = {"name": self.name} if self.name else {}
-        data |= {"optimizer": _named(self.optimizer)} | self.settings
+        data |= {"optimizer": _named(self.optimizer)} | self._said
         data |= _schedules_data(dict(self.schedules))
         if self.controllers:
             data["controllers"] = [controller.to_data() for controller in self.controllers]
@@ -118,7 +136,7 @@ class Recipe:
         options: dict[str, Any] = {"schedule": schedules.pop("lr", None), "schedules": schedules or None}
         options |= {"rules": list(self.rules) or None, "controllers": list(self.controllers) or None}
         options["name"] = self.name
-        parts = {"optimizer": self.optimizer} | self.settings
+        parts = {"optimizer": self.optimizer} | self._said
         parts |= {key: value for key, value in options.items() if value is not None}
         return f"Recipe({', '.join(f'{key}={value!r}' for key, value in parts.items())})"
 
@@ -201,7 +219,8 @@ def rule_data(rule: Rule) -> Data:
         )
     data: Data = {"select": rule.selector.text}
     data |= {key: _setting_data(key, value) for key, value in rule.settings.items()}
-    return data | rule.options | _schedules_data(dict(rule.schedules))
+    options = {key: to_data(value) for key, value in rule.options.items()}
+    return data | options | _schedules_data(dict(rule.schedules))
 
 
 def _setting_data(key: str, value: Any) -> Any:

@@ -3,22 +3,22 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from paramgroups.errors import RuleError, nearest, shown
 from paramgroups.optim import optimizer_class
 from paramgroups.optim.hyperparameters import PACKED
-from paramgroups.rules.checks import checked, checked_factor, name_text, one_of, plain
-from paramgroups.rules.values import RowValue
+from paramgroups.rules.checks import checked, checked_factor, name_text, one_of, stretch, switch
+from paramgroups.rules.values import RowValue, bound
 from paramgroups.schedules import Length, Schedule
-from paramgroups.schedules.lengths import length
 from paramgroups.select import Selector, as_selector
 
 SCALE = "_scale"
 MULTIPLIERS = ("mult", "mul", "multiplier", "factor", "ratio")
 OPTIONS: dict[str, Callable[[str, Any], Any]] = {
-    "start": length,
-    "until": length,
+    "start": bound,
+    "until": bound,
     "clock": one_of("run", "thaw"),
     "group": name_text,
     "missing": one_of("error", "ignore"),
@@ -26,8 +26,33 @@ OPTIONS: dict[str, Callable[[str, Any], Any]] = {
 """What reads the options that any rule may have."""
 
 FILE_WORDS = ("select", "use")
-OWN = ("trainable", "optimizer")
-"""What a rule sets that no optimizer reads."""
+
+
+def optimizer_name(value: Any) -> Any:
+    """An optimizer as a recipe holds it: by name where it is torch's or ours, else its class.
+
+    Raises:
+        RuleError: It is none.
+    """
+    return optimizer_class(value).named
+
+
+OWN: Mapping[str, Callable[[str, Any], Any]] = MappingProxyType(
+    {
+        "trainable": switch("a parameter is trainable or not"),
+        "optimizer": lambda _, value: optimizer_name(value),
+        "moments": one_of("clean", "keep"),
+        "dropout": switch("dropout of what is frozen stays on or not"),
+        "rewarm": stretch,
+        "decay": one_of("coupled", "independent"),
+    }
+)
+"""What reads the settings that no optimizer reads."""
+
+BASES: Mapping[str, Any] = MappingProxyType(
+    {"moments": "clean", "dropout": True, "rewarm": None, "decay": "coupled"}
+)
+"""Those of them that a recipe may give to all parameters, each as it is where nobody says it."""
 
 
 class Assignment(NamedTuple):
@@ -49,8 +74,8 @@ class Rule:
 
     selector: Selector
     assignments: tuple[Assignment, ...]
-    start: Length | None = None
-    until: Length | None = None
+    start: Length | RowValue | None = None
+    until: Length | RowValue | None = None
     clock: Literal["run", "thaw"] = "run"
     group: str | None = None
     schedules: tuple[tuple[str, Schedule], ...] = ()
@@ -97,8 +122,8 @@ class Rule:
 def rule(  # noqa: PLR0913  # the words of the language
     selector: str | Selector,
     *,
-    start: Length | None = None,
-    until: Length | None = None,
+    start: Length | RowValue | None = None,
+    until: Length | RowValue | None = None,
     clock: Literal["run", "thaw"] = "run",
     group: str | None = None,
     schedule: Schedule | None = None,
@@ -114,8 +139,10 @@ def rule(  # noqa: PLR0913  # the words of the language
 
     Args:
         selector: Which parameters, or rows of one: text of the selector language, or an object.
-        start: The first tick at which the rule acts: ticks (an int), `"3 epochs"` or `"10%"`.
-        until: The first tick at which it acts no more.
+        start: The first tick at which the rule acts: ticks (an int), `"3 epochs"` or `"10%"`. It may be a
+            function of the row (`per_parameter`) that gives one of these, or None for no bound.
+        until: The first tick at which it acts no more, likewise. Where a function of the row lets a window
+            end as it starts, the rule does not act on that row.
         clock: Where the schedules of these parameters begin: with the run, or with the parameter's
             thaw; percentages are then of what remains.
         group: Keep these parameters in a group of their own, under this name.
@@ -124,7 +151,15 @@ def rule(  # noqa: PLR0913  # the words of the language
         missing: `"ignore"` if it is meant that the selector may match nothing.
         **settings: What it sets (`weight_decay=0.0`, `trainable=False`, `betas=(0.9, 0.95)`,
             `optimizer="sgd"`) or scales (`lr_scale=10`). A value may be a function of the row
-            (`per_parameter`).
+            (`per_parameter`). What no optimizer reads says how parameters are frozen, and decay:
+
+            - `moments="keep"`: what is frozen in mid-run is not forgotten by its optimizer, as it is with
+              `"clean"`.
+            - `dropout=False`: no dropout within what is frozen.
+            - `rewarm="2%"`: after a thaw in mid-run the rate rises over so many ticks to where its schedule
+              has it: times (t - thaw + 1) / n.
+            - `decay="independent"`: a step takes schedule factor x weight_decay of a weight, whatever its
+              base rate (arXiv 1711.05101), and not lr x weight_decay, as with `"coupled"`, torch's.
 
     Raises:
         SelectorError: The selector is not in the language.
@@ -196,12 +231,10 @@ def _assignment(key: str, value: Any) -> Assignment:
     scales = key.endswith(SCALE)
     name = key.removesuffix(SCALE)
     _check_name(key, name, scales=scales)
-    if name == "trainable":
-        return Assignment(name, scales, _switch(key, value))
-    if name == "optimizer":
-        return Assignment(name, scales, optimizer_name(value))
-    if isinstance(value, RowValue):
+    if isinstance(value, RowValue) and name != "optimizer":
         return Assignment(name, scales, value)
+    if name in OWN:
+        return Assignment(name, scales, OWN[name](key, value))
     return Assignment(name, scales, checked_factor(name, value) if scales else checked(name, value))
 
 
@@ -216,24 +249,6 @@ def _check_name(key: str, name: str, *, scales: bool) -> None:
         raise RuleError(f"{key}: scale a part, such as {PACKED[name]}1{SCALE}=0.9.")
     if scales and name in OWN:
         raise RuleError(f"{key}: {name} is no number, so nothing can scale it. Write {name}=.")
-
-
-def _switch(key: str, value: Any) -> bool | RowValue:
-    value = value if isinstance(value, RowValue) else plain(key, value)
-    if not isinstance(value, (bool, RowValue)):
-        raise RuleError(
-            f"{key}={shown(value)}: a parameter is trainable or not: trainable=True or trainable=False."
-        )
-    return value
-
-
-def optimizer_name(value: Any) -> Any:
-    """An optimizer as a recipe holds it: by name where it is torch's or ours, else its class.
-
-    Raises:
-        RuleError: It is none.
-    """
-    return optimizer_class(value).named
 
 
 def checked_schedules(

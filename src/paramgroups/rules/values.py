@@ -8,6 +8,8 @@ from typing import Any
 from paramgroups.errors import RuleError, listing, shown
 from paramgroups.indexing import Row
 from paramgroups.optim import is_number
+from paramgroups.schedules import Length
+from paramgroups.schedules.lengths import length
 
 Data = dict[str, Any]
 
@@ -138,3 +140,20 @@ def per_parameter(label: str, fn: Callable[[Row], Any]) -> PerParameter:
 def to_data(value: Any) -> Any:
     """A setting's value as plain data."""
     return value.to_data() if isinstance(value, RowValue) else value
+
+
+def bound(option: str, value: Any) -> Length | RowValue:
+    """Where a window begins or ends: a length, or a function of the row that gives one, or None.
+
+    Raises:
+        ScheduleError: It is neither.
+        RuleError: It is a function that is not said to be of the row.
+    """
+    if isinstance(value, RowValue):
+        return value
+    if callable(value):
+        raise RuleError(
+            f"{option}={shown(value)} is no length. For a function of the row write "
+            'per_parameter("label", fn).'
+        )
+    return length(option, value)

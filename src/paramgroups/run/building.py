@@ -20,7 +20,9 @@ LONGEST = 100
 """No name of an option is longer; more of a wrong one is not compared."""
 
 
-def build(plan: Plan, model: nn.Module | None = None, **options: Any) -> tuple[Optimizer, Scheduler]:
+def build(
+    plan: Plan, model: nn.Module | None = None, *, freezing: str | None = None, **options: Any
+) -> tuple[Optimizer, Scheduler]:
     """The optimizer and the scheduler that a plan asks for, bound to a live model.
 
     The optimizer is ours for any recipe: it steps what we have an update rule for in one pass, and lets the
@@ -31,6 +33,9 @@ def build(plan: Plan, model: nn.Module | None = None, **options: Any) -> tuple[O
         model: The live model, where it is not the planned one: after `to_empty`, `fully_shard` or
             `load_state_dict(assign=True)`, or for a plan made on `meta`. It may be a part of the planned
             one, whose parameters have the same names in it.
+        freezing: How windows on `trainable` are kept: `"flags"` (`requires_grad` is cleared, which saves the
+            work of backward) or `"masks"` (gradients flow, and are cleared before each update, so that all
+            processes do the same). Chosen by the number of processes unless given.
         **options: How the optimizer steps, as `pg.Optimizer` takes it: `backend`, `statistics`,
             `skip_nonfinite`, `master_weights`. What it is to do stands in the recipe.
 
@@ -68,7 +73,7 @@ def build(plan: Plan, model: nn.Module | None = None, **options: Any) -> tuple[O
     for group in plan.groups:
         check_rows(group)
     optimizer = make(_main(plan), groups, plan.given.settings, options)
-    return optimizer, Scheduler(optimizer, plan, live)
+    return optimizer, Scheduler(optimizer, plan, live, freezing=freezing)
 
 
 def _main(plan: Plan) -> OptimizerClass:

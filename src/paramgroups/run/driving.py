@@ -21,13 +21,12 @@ def driver(optimizer: Optimizer) -> LRScheduler | None:
     return None if known is None else known()
 
 
-def hook(scheduler: LRScheduler, act: Callable[..., None]) -> Callable[..., None]:
+def hook(scheduler: LRScheduler, act: Callable[..., Any]) -> Callable[..., Any]:
     """A hook that acts while its scheduler lives and drives, and keeps it alive no longer."""
     known = weakref.ref(scheduler)
 
-    def acting(optimizer: Optimizer, *given: Any) -> None:
+    def acting(optimizer: Optimizer, *given: Any) -> Any:
         living = known()
-        if living is not None and driver(optimizer) is living:
-            act(living, *given)
+        return act(living, *given) if living is not None and driver(optimizer) is living else None
 
     return acting

@@ -10,7 +10,7 @@ from paramgroups.optim import domain_of, is_finite, is_number
 from paramgroups.planning import Group, RowSegment
 from paramgroups.planning.cutting import Rows, cut_out, within
 from paramgroups.planning.events import course_of, heard
-from paramgroups.rules import Assignment, Recipe, RowValue
+from paramgroups.rules import Assignment, Controller, Recipe, RowValue, Rule
 from paramgroups.rules.reading import SCHEDULES
 from paramgroups.rules.rule import OPTIONS, assignments
 from paramgroups.run.choosing import Chosen
@@ -57,6 +57,17 @@ def end_of(steps: Length | None, horizon: Horizon, tick: float) -> float | None:
     if ticks < 1:
         raise ScheduleError(f"steps={shown(steps)} is no tick at all. Give at least 1, or leave it out.")
     return tick + ticks
+
+
+def end_of_rule(controller: Controller, rule: Rule, horizon: Horizon) -> int | None:
+    """The first tick at which a controller's rule acts no more; None: it acts to the end.
+
+    Raises:
+        ScheduleError: The horizon does not know what its length asks.
+    """
+    if rule.until is None or isinstance(rule.until, RowValue):  # a controller's ends alike for all
+        return None
+    return horizon.length(rule.until, f"{controller.title}: until")
 
 
 def decided(  # noqa: PLR0913  # one for each thing that an event tells

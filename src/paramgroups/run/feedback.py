@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from paramgroups.control import Controller, Observation, ask
+from paramgroups.control import Controller, Guard, Observation, ask, saved
 from paramgroups.errors import CheckpointError, PlanError, listing, nearest, shown
 from paramgroups.journal import Event
 from paramgroups.optim import is_number
@@ -26,11 +26,15 @@ class Feedback:
     Args:
         controllers: The controllers.
         horizon: How long training is: a metric should be seen by its quarter, or after two epochs.
+
+    Attributes:
+        controllers: The controllers.
+        states: What each remembers.
     """
 
     def __init__(self, controllers: Sequence[Controller], horizon: Horizon) -> None:
-        self._controllers = tuple(controllers)
-        self._states: States = tuple(controller.begin() for controller in controllers)
+        self.controllers = tuple(controllers)
+        self.states: States = tuple(controller.begin() for controller in controllers)
         self._seen: set[str] = set()
         self._due = _due(horizon) if controllers else None
         self._unit = horizon.unit
@@ -48,18 +52,22 @@ class Feedback:
         """
         found = {name: _number(name, value) for name, value in metrics.items()}
         self._check_read(found)
-        states = list(self._states)
+        states = list(self.states)
         decisions: Decisions = []
-        for place, controller in enumerate(self._controllers):
-            if all(metric in found for metric in controller.metrics):
+        for place, controller in enumerate(self.controllers):
+            if controller.metrics and all(metric in found for metric in controller.metrics):
                 read = {metric: found[metric] for metric in controller.metrics}
                 states[place], rules = ask(controller, states[place], Observation(step, read))
                 decisions.append((controller, rules))
         return tuple(states), decisions
 
+    def keep(self, place: int, state: Mapping[str, Any]) -> None:
+        """Keep what the controller in a place is to remember."""
+        self.states = (*self.states[:place], state, *self.states[place + 1 :])
+
     def remember(self, states: States, metrics: Mapping[str, Any]) -> None:
         """Keep what was made of an observation."""
-        self._states = states
+        self.states = states
         self._seen.update(name for name, value in metrics.items() if value == value)  # noqa: PLR0124  # NaN is not
 
     def drop(self, events: Iterable[Event], plan: Plan) -> None:
@@ -71,9 +79,9 @@ class Feedback:
             for name in event.names
         }
         if names:
-            self._states = tuple(
+            self.states = tuple(
                 controller.dropped(state) if names.issuperset(_names_of(controller, plan)) else state
-                for controller, state in zip(self._controllers, self._states, strict=True)
+                for controller, state in zip(self.controllers, self.states, strict=True)
             )
 
     def tick(self, step: float) -> None:
@@ -90,7 +98,7 @@ class Feedback:
 
     def check_no_metric(self, epoch: float, tick: float) -> None:
         """Warn where a metric seems to be given as a tick, as torch's ReduceLROnPlateau takes it."""
-        if self._controllers and epoch < tick and not float(epoch).is_integer():
+        if self.controllers and epoch < tick and not float(epoch).is_integer():
             warnings.warn(
                 f"scheduler.step({epoch!r}) goes back to that {self._unit}. A metric is told by "
                 "scheduler.observe(val_loss=…), and step() takes none.",
@@ -101,8 +109,8 @@ class Feedback:
     def state(self) -> dict[str, Any]:
         """All that is remembered, as plain data."""
         remembered = [
-            {"title": label, "state": dict(state)}
-            for label, state in zip(self._labels, self._states, strict=True)
+            {"title": label, "state": saved(one, state) if isinstance(one, Guard) else dict(state)}
+            for label, one, state in zip(self._labels, self.controllers, self.states, strict=True)
         ]
         return {"controllers": remembered, "seen": sorted(self._seen)}
 
@@ -125,7 +133,7 @@ class Feedback:
                 f"{listing(ours) or 'none'}: what they remember would go to others. Plan with the recipe of "
                 "the saved run."
             )
-        for label, state, begun in zip(ours, states, self._states, strict=True):
+        for label, state, begun in zip(ours, states, self.states, strict=True):
             if state.keys() != begun.keys():
                 raise CheckpointError(
                     f"{label} remembers {listing(begun)}, and the saved run {listing(map(str, state))}. Plan "
@@ -135,24 +143,24 @@ class Feedback:
 
     def load(self, states: States, seen: set[str]) -> None:
         """Go on with what a saved run remembered."""
-        self._states, self._seen = states, seen
+        self.states, self._seen = states, seen
 
     @property
     def _labels(self) -> list[str]:
         """Their titles; where two have one title, all that is said of them."""
-        titles = [controller.title for controller in self._controllers]
+        titles = [controller.title for controller in self.controllers]
         return [
             title if titles.count(title) == 1 else repr(controller)
-            for title, controller in zip(titles, self._controllers, strict=True)
+            for title, controller in zip(titles, self.controllers, strict=True)
         ]
 
     def _unseen(self) -> Iterator[str]:
-        for controller in self._controllers:
+        for controller in self.controllers:
             if lacking := [metric for metric in controller.metrics if metric not in self._seen]:
                 yield f"{listing(lacking)} ({controller.title})"
 
     def _check_read(self, metrics: Mapping[str, Any]) -> None:
-        read = {metric for controller in self._controllers for metric in controller.metrics}
+        read = {metric for controller in self.controllers for metric in controller.metrics}
         if read.isdisjoint(metrics):
             if not read:
                 what = (

@@ -1,50 +1,28 @@
 """Frozen is frozen: no gradient, no step, no drifting statistics, for as long as a rule says so."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from paramgroups.errors import PlanError
+from paramgroups.errors import PlanError, listing
 from paramgroups.planning import Group, Plan
 from paramgroups.planning.binding import Bound
 from paramgroups.planning.cascade import Cascade
-from paramgroups.run.making import forget
+from paramgroups.planning.freezing import freeze, thaw, thawed_by_rules
+from paramgroups.run.making import forget, forget_rows
+from paramgroups.run.masking import MASKS, choose
 from paramgroups.run.statistics import Statistics
-
-ALWAYS = ((0.0, True),)
-
-
-def freeze(tensors: Iterable[torch.Tensor]) -> None:
-    """Stop gradients, and clear those that are left over: an optimizer passes over what has none."""
-    for tensor in tensors:
-        tensor.requires_grad_(False)
-        tensor.grad = None
+from paramgroups.run.windows import Piece, Windowed, windows_of
 
 
-def thaw(tensors: Iterable[torch.Tensor]) -> None:
-    """Let gradients flow again."""
-    for tensor in tensors:
-        tensor.requires_grad_(True)
+class Hushed(NamedTuple):
+    """Tensors in which dropout is off at some time while they are frozen, and when."""
 
-
-@dataclass
-class Windowed:
-    """Tensors of one group that are frozen now and then.
-
-    Attributes:
-        place: The group's place in the optimizer.
-        tensors: The tensors.
-        trained: When they are trained, or some of their rows.
-        live: Whether they are now; None before the first tick.
-    """
-
-    place: int
+    dropout: Cascade
     tensors: list[torch.Tensor]
-    trained: tuple[Cascade, ...]
-    live: bool | None = None
 
 
 class Freezing:
@@ -52,8 +30,13 @@ class Freezing:
 
     What a rule freezes or thaws for the whole run is frozen or thawed here at once; what the user froze stays
     as it is unless a rule says otherwise. What is frozen in the middle of a run is forgotten by the
-    optimizer, so that it thaws as a new parameter does. A tensor of which only rows are frozen stays live: a
-    rate of 0 says that the optimizer does not write them, nor what it remembers of them.
+    optimizer, so that it thaws as a new parameter does, unless `moments="keep"`. A tensor of which only rows
+    are frozen stays live: a rate of 0 says that the optimizer does not write them, nor what it remembers of
+    them.
+
+    With flags, what is frozen requires no gradient. With masks, gradients flow as if nothing were frozen, so
+    that all processes exchange the same ones, and `hide` clears them before an update: no optimizer steps
+    what has none. Until then they are seen by whoever looks at all gradients, such as a clipping by hand.
 
     Args:
         plan: The plan.
@@ -61,74 +44,128 @@ class Freezing:
         optimizer: The optimizer, whose groups hold the tensors.
         model: The live model; None where there is none.
         bound: Its tensors by name; None where there is no model.
+        how: `"flags"` or `"masks"`; chosen by the number of processes unless given.
+
+    Attributes:
+        how: `"flags"` or `"masks"`.
+        reason: Why, in a sentence.
+        is_told: Whether that is worth a word: something is frozen, and by masks, or as somebody asked.
 
     Raises:
-        PlanError: Something is to be frozen or thawed, and there is no model in which to do it.
+        PlanError: There is no such way; something is to be frozen or thawed, and there is no model in which
+            to do it; or it is to be thawed where a wrapper would not exchange its gradients.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all that freezing touches
         self,
         plan: Plan,
         groups: Sequence[Group],
         optimizer: Optimizer,
         model: nn.Module | None,
         bound: Bound | None,
+        *,
+        how: str | None = None,
     ) -> None:
         self._optimizer = optimizer
         self._groups = groups
         self._windowed = [
             windowed
             for place, (group, held) in enumerate(zip(groups, optimizer.param_groups, strict=True))
-            for windowed in _windowed(place, group, held["params"], held.get("param_names", group.names))
+            for windowed in windows_of(place, group, held["params"], held.get("param_names", group.names))
         ]
-        self._statistics: Statistics | None = None
         never = [row.name for row in plan.frozen if row.trainable]
-        thawed = [name for group in groups for name in group.names if not plan.index[name].trainable]
-        if model is not None and bound is not None:
-            self._begin(model, _of(bound, never), _of(bound, thawed))
-        elif never or thawed or self._windowed:
+        thawed = thawed_by_rules(groups, plan.index)
+        freezes = bool(never or thawed or self._windowed)
+        if bound is None and freezes:
             raise PlanError(
                 "The plan freezes or thaws parameters, and the model in which it is to be done is gone, or "
                 "was never told. Give it: pg.Scheduler(optimizer, plan, model=…)."
             )
+        bound = bound or {}
+        self._choice = choose(how, bound.values() if freezes else ())
+        self.how = self._choice.how
+        self.is_told = freezes and (how is not None or self.how == MASKS)
+        self._lasting = self._begin(bound, never, thawed)
+        self.reason = self._choice.reason(len(self._lasting))
+        self._hushed = list(_hushed(plan, groups, bound))
+        self._statistics: Statistics | None = None
+        self._hidden: list[torch.Tensor] = []
+        if model is not None:
+            ruled = [*_of(bound, never), *(tensor for one in self._windowed for tensor in one.tensors)]
+            self._statistics = Statistics(model, ruled, [t for one in self._hushed for t in one.tensors])
 
-    def _begin(self, model: nn.Module, never: list[nn.Parameter], thawed: list[nn.Parameter]) -> None:
-        windowed = [tensor for one in self._windowed for tensor in one.tensors]
-        freeze(never)
-        thaw(thawed)
-        self._statistics = Statistics(model, [*never, *windowed])
+    def _begin(self, bound: Bound, never: list[str], thawed: list[str]) -> list[nn.Parameter]:
+        """Freeze and thaw for the whole run; what is never trained and is masked all the same."""
+        if self._choice.wrapper is not None:
+            _check_flow(bound, thawed, self._choice.wrapper)
+        thaw(_of(bound, thawed))
+        if self._choice.keeps_flags:
+            return [tensor for tensor in _of(bound, never) if tensor.requires_grad]
+        freeze(_of(bound, never))
+        return []
 
     def follow(self, tick: float) -> None:
         """Freeze and thaw as the plan has it at a tick."""
         for one in self._windowed:
-            self._turn(one, live=any(trained.at(tick) for trained in one.trained))
+            self._turn(one, tick)
+        frozen = (tensor for one in self._windowed if not one.live for tensor in one.tensors)
+        self._hidden = [*self._lasting, *frozen]
+        self.hide()
         if self._statistics is not None:
-            self._statistics.follow()
+            quiet = {id(t) for one in self._hushed if not one.dropout.at(tick) for t in one.tensors}
+            self._statistics.follow(set(map(id, self._hidden)), quiet)
 
-    def _turn(self, one: Windowed, *, live: bool) -> None:
+    def hide(self) -> None:
+        """Clear the gradients of what is frozen now, so that no optimizer steps it.
+
+        With flags there are none but those that somebody has set by hand.
+        """
+        for tensor in self._hidden:
+            tensor.grad = None
+
+    def _turn(self, one: Windowed, tick: float) -> None:
         """Only a change thaws, so that what the user freezes by hand meanwhile stays frozen."""
-        before, one.live = one.live, live
-        if not live:
+        before = one.live
+        forgotten = one.turn(tick)
+        if self.how != MASKS and not one.live:
             freeze(one.tensors)
-            if before:
-                group = self._optimizer.param_groups[one.place]
-                forget(self._optimizer, group, self._groups[one.place].profile.optimizer, one.tensors)
-        elif not before:
+        elif self.how != MASKS and not before:
             thaw(one.tensors)
+        self._forget(one, forgotten)
 
+    def still(self) -> None:
+        """What is frozen now is forgotten again, after what the optimizer remembered was put back."""
+        for one in self._windowed:
+            self._forget(one, [piece for piece in one.pieces if not piece.live and not piece.kept])
 
-def _windowed(
-    place: int, group: Group, tensors: Sequence[torch.Tensor], names: Sequence[str]
-) -> list[Windowed]:
-    """What of a group is frozen now and then: tensors of which rows are frozen apart have their own times."""
-    whole, apart = group.profile.trainable, group.apart
-    found = [Windowed(place, [t for t, n in zip(tensors, names, strict=False) if n not in apart], (whole,))]
-    for tensor, name in zip(tensors, names, strict=False):
-        if name in apart:
-            parts = (one.profile.trainable for one in group.segments if one.name == name)
-            found.append(Windowed(place, [tensor], (whole, *parts)))
-    return [one for one in found if one.tensors and any(t.pieces != ALWAYS for t in one.trained)]
+    def _forget(self, one: Windowed, pieces: Sequence[Piece]) -> None:
+        held, made_of = self._optimizer.param_groups[one.place], self._groups[one.place].profile.optimizer
+        if pieces and not one.kept:
+            forget(self._optimizer, held, made_of, one.tensors)
+            return
+        for piece in pieces:
+            forget_rows(self._optimizer, held, made_of, one.tensors[0], piece.rows)
 
 
 def _of(bound: Bound, names: Iterable[str]) -> list[nn.Parameter]:
     return [bound[name] for name in names if name in bound]
+
+
+def _hushed(plan: Plan, groups: Sequence[Group], bound: Bound) -> Iterator[Hushed]:
+    """Those of the groups, and of what is never trained."""
+    found = [(group.profile.dropout, group.names) for group in groups]
+    found += [(plan[row.name]._profile.dropout, (row.name,)) for row in plan.frozen]  # noqa: SLF001  # over time
+    for dropout, names in found:
+        tensors: list[torch.Tensor] = [*_of(bound, names)]
+        if tensors and not all(on for _, on in dropout.pieces):
+            yield Hushed(dropout, tensors)
+
+
+def _check_flow(bound: Bound, thawed: Iterable[str], wrapper: str) -> None:
+    late = [name for name in thawed if name in bound and not bound[name].requires_grad]
+    if late:
+        raise PlanError(
+            f"Rules thaw {listing(late)}, which the model has frozen, and {wrapper} has wrapped it: it would "
+            "not exchange these gradients, and processes would part. Call plan.freeze(model) before wrapping "
+            "the model, which also lets flow what rules thaw."
+        )

@@ -9,7 +9,7 @@ from paramgroups.journal import Event, Journal
 from paramgroups.planning import Group, Plan
 from paramgroups.planning.events import heard, replayed
 from paramgroups.rules import Assignment
-from paramgroups.run.choosing import chosen_groups
+from paramgroups.run.choosing import Chosen, chosen_groups
 from paramgroups.run.edits import WRITTEN, decided
 from paramgroups.select import Selector
 
@@ -19,13 +19,13 @@ class Said(NamedTuple):
 
     Attributes:
         cause: Who: `"scale"`, `"set"`, a controller.
-        selector: Where.
+        selector: Where, or which groups.
         assignments: What.
         until: The first tick at which it acts no more.
     """
 
     cause: str
-    selector: str | Selector
+    selector: str | Selector | Chosen
     assignments: Sequence[Assignment]
     until: float | None = None
 
@@ -85,7 +85,7 @@ class Ledger:
                     f"{one.cause}: until={one.until:,.15g} is not after the tick from which it acts, "
                     f"{step:,.15g}, so it would never act. Give a later one, or none."
                 )
-            chosen = chosen_groups(one.selector, self._plan, groups, rows=self._rows)
+            chosen = self._chosen(one.selector, groups)
             made = decided(
                 one.assignments, groups, chosen, recipe, step=step, cause=one.cause, until=one.until
             )
@@ -108,6 +108,16 @@ class Ledger:
         for event in events:
             self.journal.append(event)
 
+    def _chosen(self, meant: str | Selector | Chosen, groups: Sequence[Group]) -> Chosen:
+        return (
+            meant if isinstance(meant, Chosen) else chosen_groups(meant, self._plan, groups, rows=self._rows)
+        )
+
+    def note(self, event: Event) -> None:
+        """Keep what changes no value, before what is dated at the next update."""
+        past = len(self.journal) - self.ahead
+        self.journal = Journal([*self.journal[:past], event, *self.journal[past:]])
+
     def settle(self) -> bool:
         """The next tick has come: whether the groups that are to stand in the optimizer are others now."""
         changes = self.present is not self.groups
@@ -123,7 +133,7 @@ class Ledger:
         """
         if said.until is not None:
             return set()
-        chosen = chosen_groups(said.selector, self._plan, self.groups, rows=self._rows)
+        chosen = self._chosen(said.selector, self.groups)
         titles = set(chosen.groups)
         for group in self.groups:
             inside = group.name in chosen.groups

@@ -8,7 +8,9 @@ from torch import Tensor, optim
 
 from paramgroups.errors import PlanError, listing
 from paramgroups.optim import OptimizerClass, pack
+from paramgroups.optim.algorithms import ALGORITHMS
 from paramgroups.optim.hyperparameters import key_of
+from paramgroups.optim.memory import UNCOUNTED, Memory
 from paramgroups.optim.optimizer import Optimizer
 
 Held = list[dict[str, Any]]
@@ -85,3 +87,25 @@ def forget(
         return
     fresh = make_torchs(made_of, [{**group, "params": list(tensors)}], optimizer.defaults).state
     optimizer.state.update({tensor: fresh[tensor] for tensor in tensors if tensor in fresh})
+
+
+def forget_rows(
+    optimizer: optim.Optimizer,
+    group: Mapping[str, Any],
+    made_of: OptimizerClass,
+    tensor: Tensor,
+    rows: slice | None,
+) -> None:
+    """Let our optimizer, which alone steps rows, remember of some rows what it does of new ones.
+
+    Args:
+        optimizer: The optimizer.
+        group: The group that holds the tensor.
+        made_of: Whose update rule steps it.
+        tensor: The tensor.
+        rows: The rows; None for all.
+    """
+    name = str(made_of.named)
+    family = ALGORITHMS[name]
+    memory = Memory(optimizer.state, family.starts, counted=name not in UNCOUNTED)
+    memory.forget_rows(tensor, family.of(group), group, rows or slice(None))

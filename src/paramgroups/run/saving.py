@@ -20,6 +20,7 @@ class Saved(NamedTuple):
         steps: How often it was stepped.
         journal: What had been decided.
         feedback: What its controllers remembered, not yet read.
+        guards: What its guards had still to do, and had kept, not yet read.
         updated: Whether the optimizer had stepped since its last tick.
         ahead: How many of the last events were dated at the next update.
         unit: What a tick was.
@@ -29,6 +30,7 @@ class Saved(NamedTuple):
     steps: int
     journal: Journal
     feedback: Any
+    guards: Any
     updated: bool
     ahead: int
     unit: str
@@ -44,7 +46,9 @@ def read_state(state: Any) -> Saved:
         journal = Journal(Event.read(data) for data in state["journal"])
         steps, ahead = _count(state["_step_count"], 0), _count(state["ahead"], 0, len(journal))
         tick, unit = _read_tick(state["last_epoch"]), str(state["unit"])
-        return Saved(tick, steps, journal, state["feedback"], bool(state["updated"]), ahead, unit)
+        return Saved(
+            tick, steps, journal, state["feedback"], state["guards"], bool(state["updated"]), ahead, unit
+        )
     except (
         LookupError,
         TypeError,

@@ -1,95 +1,116 @@
-"""Running statistics that stand still while what they belong to is frozen."""
+"""Modules that stand still while what they belong to is frozen: running statistics, and dropout if asked."""
 
-from collections.abc import Iterable
-from types import MethodType
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
+from paramgroups.run.holding import hold, is_held, release
 
-def train(module: nn.Module, mode: bool = True) -> nn.Module:  # noqa: ARG001, FBT001, FBT002  # torch's signature
-    """What `train` does on a held module: nothing, whoever calls it."""
-    return module
+STATISTICS = ("running_mean", "_u", "weight_u")
+"""Buffers that modules write while they train: those of batch norms, and of both spectral norms of torch."""
 
 
-def hold(module: nn.Module) -> None:
-    """Keep a module's running statistics: it stays in evaluation, also when a parent calls `train()`.
+class Watched(NamedTuple):
+    """A module that may be held.
 
-    The method is called `train` so that a module pickles while it is held; read back, it is not held.
+    Attributes:
+        module: The module.
+        tensors: What it belongs to.
+        keeps: Whether it keeps running statistics of what rules freeze, so that it is held in any case.
     """
-    module.eval()
-    module.__dict__["train"] = MethodType(train, module)
 
+    module: nn.Module
+    tensors: list[nn.Parameter]
+    keeps: bool
 
-def is_held(module: nn.Module) -> bool:
-    """Whether a module is held, by whomever."""
-    return getattr(module.__dict__.get("train"), "__func__", None) is train
-
-
-def release(module: nn.Module, *, training: bool) -> None:
-    """Let a held module follow its parents again."""
-    module.__dict__.pop("train", None)
-    module.train(training)
+    def stands(self, live: Collection[int], quiet: Collection[int]) -> bool:
+        """Whether it is to be held: all that it belongs to is frozen, and quiet if it keeps nothing."""
+        if any(id(tensor) in live for tensor in self.tensors):
+            return False
+        return self.keeps or (bool(self.tensors) and all(id(tensor) in quiet for tensor in self.tensors))
 
 
 class Statistics:
     """The modules that keep running statistics, each held while all that it belongs to is frozen.
 
-    A module belongs to its own parameters; one without any, to those of the nearest module around it that
-    has some.
+    A module belongs to its own parameters and those within; one without any, to those of the nearest modules
+    around it that have some. Where dropout is off in what is frozen, all modules are held that belong to
+    such parameters alone: functional dropout, as in attention, asks the module around it.
 
     Args:
         model: The live model.
         ruled: The tensors that rules freeze at some time. Modules that belong to none of them are left
             alone: what the user froze is the user's. What an earlier run left held is taken over.
+        hushed: The tensors in which dropout is off at some time while they are frozen.
     """
 
-    def __init__(self, model: nn.Module, ruled: Iterable[torch.Tensor]) -> None:
-        self._around: dict[nn.Module, nn.Module] = {}
+    def __init__(
+        self, model: nn.Module, ruled: Iterable[torch.Tensor], hushed: Iterable[torch.Tensor] = ()
+    ) -> None:
+        self._around: dict[nn.Module, list[nn.Module]] = {}
         for parent in model.modules():
             for child in parent.children():
-                self._around.setdefault(child, parent)
-        theirs = {id(tensor) for tensor in ruled}
-        keepers = {module: self._tensors(module) for module in model.modules() if _keeps_statistics(module)}
-        self._watched = [
-            (module, tensors)
-            for module, tensors in keepers.items()
-            if is_held(module) or any(id(tensor) in theirs for tensor in tensors)
-        ]
-        self._held = {module: False for module in keepers if is_held(module)}
+                self._around.setdefault(child, []).append(parent)
+        theirs, silent = ({id(tensor) for tensor in tensors} for tensors in (ruled, hushed))
+        self._watched = list(self._found(model, theirs, silent))
+        self._held = {one.module: False for one in self._watched if is_held(one.module)}
+        self._all = list({id(tensor): tensor for one in self._watched for tensor in one.tensors}.values())
+        self._last: tuple[set[int], set[int]] | None = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Modules that were pickled while they were held are held again."""
         self.__dict__.update(state)
+        self._last = None
         for module in self._held:
             hold(module)
 
-    def follow(self) -> None:
-        """Hold what is frozen now, release what no longer is."""
-        for module, tensors in self._watched:
-            frozen = not any(tensor.requires_grad for tensor in tensors)
-            if frozen and module not in self._held:
-                self._held[module] = self._stands_apart(module)
-                hold(module)
-            elif not frozen and module in self._held:
-                apart = self._held.pop(module)
-                if is_held(module):
-                    release(module, training=self._mode_around(module) and not apart)
+    def follow(self, masked: Collection[int] = (), quiet: Collection[int] = ()) -> None:
+        """Hold what is frozen now, release what no longer is.
 
-    def _tensors(self, module: nn.Module) -> list[nn.Parameter]:
-        at: nn.Module | None = module
-        while at is not None and not (found := list(at.parameters())):
-            at = self._around.get(at)
-        return [] if at is None else found
+        Args:
+            masked: The tensors that are frozen though their gradients flow, by id.
+            quiet: The tensors in which dropout is off if they are frozen, by id.
+        """
+        live = {id(tensor) for tensor in self._all if tensor.requires_grad}.difference(masked)
+        now = live, set(quiet)
+        if now == self._last:
+            return
+        self._last = now
+        still = [one.module for one in self._watched if one.stands(*now)]
+        beginning = {module: self._stands_apart(module) for module in still if module not in self._held}
+        for module in beginning:
+            hold(module)
+        self._held |= beginning
+        ending = self._held.keys() - still
+        for module in [one.module for one in self._watched if one.module in ending]:
+            apart = self._held.pop(module)
+            if is_held(module):
+                release(module, training=self._mode_around(module) and not apart)
+
+    def _found(self, model: nn.Module, ruled: Collection[int], hushed: Collection[int]) -> Iterator[Watched]:
+        for module in model.modules():
+            keeps = any(isinstance(getattr(module, name, None), torch.Tensor) for name in STATISTICS)
+            if not (keeps or hushed or is_held(module)):
+                continue
+            tensors = self._tensors(module, set())
+            keeps = keeps and (is_held(module) or any(id(tensor) in ruled for tensor in tensors))
+            silent = bool(tensors) and all(id(tensor) in hushed for tensor in tensors)
+            if keeps or silent or is_held(module):
+                yield Watched(module, tensors, keeps)
+
+    def _tensors(self, module: nn.Module, seen: set[nn.Module]) -> list[nn.Parameter]:
+        found = list(module.parameters())
+        seen.add(module)
+        if found:
+            return found
+        around = [parent for parent in self._around.get(module, ()) if parent not in seen]
+        return [tensor for parent in around for tensor in self._tensors(parent, seen)]
 
     def _mode_around(self, module: nn.Module) -> bool:
-        return self._around[module].training if module in self._around else True
+        return self._around[module][0].training if module in self._around else True
 
     def _stands_apart(self, module: nn.Module) -> bool:
         """Whether the user has put it into evaluation while what is around it trains."""
         return self._mode_around(module) and not module.training and not is_held(module)
-
-
-def _keeps_statistics(module: nn.Module) -> bool:
-    return isinstance(getattr(module, "running_mean", None), torch.Tensor)

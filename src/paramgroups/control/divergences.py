@@ -1,0 +1,143 @@
+# ruff: noqa: N801 - a controller is written as a word in a recipe, and its repr pastes back
+"""Cuts the rate of a group that runs away from what it was, and leaves the others."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, Literal
+
+from paramgroups.control.bounding import bounded
+from paramgroups.control.checks import GUARD_CHECKS
+from paramgroups.control.guarding import Guard, Report, Verdict
+from paramgroups.control.robust import EMPTY, median, remembered
+from paramgroups.control.writing import Written
+from paramgroups.errors import RuleError
+from paramgroups.optim.statistics import Statistics
+from paramgroups.rules import State
+from paramgroups.select import Selector
+
+HARMLESS = {"ratio": 0.01, "share": 0.1}
+"""What is never too much: ten times the ratio that healthy training often shows, and a tenth of the whole."""
+FRESH: Mapping[str, Any] = {**EMPTY, "off": 0, "rest": 0, "product": 1.0}
+"""Of a group: its earlier values, bounded by their median × times, values in a row above that, how many yet
+to rest, its factors."""
+
+
+@dataclass(frozen=True, repr=False)
+class divergence(Written, Guard):
+    """Cut the rate of a group whose updates have grown to many times what they were, and stay there.
+
+    More than `patience` updates in a row in which a group's value is above `times` the median of its own
+    earlier ones, those above left out, cut the rate of that group alone; the others stay. The median is taken
+    anew with every sixteenth of the window. A rate that is too
+    high from the first update on has no better days to be told by: that is for `ratio`.
+
+    Args:
+        selector: Whose rates; each group is judged by itself.
+        of: `"ratio"`: ‖w′ − w‖ / ‖w‖. `"share"`: ‖g‖ · ‖w′ − w‖ over the sum of it over the selected
+            groups: the most that the group's move can have changed the loss to first order, for
+            |g · (w′ − w)| is at most that; how much it did change it is not told. A share is at most 1, so a
+            group whose share was above 1 ÷ times is never found.
+        times: How many times the median is too much.
+        above: What is not above this is never too much: a value next to nothing grows many times without
+            harm. None: 0.01 of a ratio, 0.1 of a share.
+        window: The median is taken of so many earlier values.
+        least: A group is not judged before it has so many.
+        factor: What a rate is cut by.
+        patience: Values in a row above that are let pass.
+        cooldown: Updates after a cut in which its group is not judged.
+        floor: What the product of a group's own cuts never falls below.
+
+    Raises:
+        SelectorError: The selector is not in the language.
+        RuleError: An option is out of its range.
+
+    Example:
+        >>> from paramgroups.optim.statistics import Statistics
+        >>> guard, cuts = divergence("head", least=4, patience=1), []
+        >>> state = guard.begin()
+        >>> for step, moved in enumerate([0.01, 0.01, 0.01, 0.01, 0.5, 0.5]):
+        ...     told = {"head": Statistics(grad_norm=1.0, weight_norm=10.0, update_norm=moved, nonfinite=0)}
+        ...     state, verdicts = guard.judge(state, Report(step, told))
+        >>> verdicts[0].groups, verdicts[0].factor
+        (('head',), 0.5)
+    """
+
+    selector: Selector | str = "**"
+    _: KW_ONLY
+    of: Literal["ratio", "share"] = "ratio"
+    times: float = 10.0
+    above: float | None = None
+    window: int = 128
+    least: int = 32
+    factor: float = 0.5
+    patience: int = 3
+    cooldown: int = 10
+    floor: float = 0.01
+
+    checks: ClassVar[Mapping[str, Callable[[str, Any], Any]]] = GUARD_CHECKS
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.least > self.window:
+            raise RuleError(
+                f"least={self.least} earlier values never stand in window={self.window}: give at most that."
+            )
+
+    def begin(self) -> dict[str, Any]:
+        """What is remembered of each group."""
+        return {"groups": {}}
+
+    def judge(self, state: State, report: Report) -> tuple[State, Sequence[Verdict]]:
+        """Cut what has been too much for too long."""
+        groups: dict[str, Any] = dict(state["groups"])
+        verdicts: list[Verdict] = []
+        for name, value in self._values(report):
+            groups[name] = one = self._counted(groups.get(name, FRESH), value)
+            if one["off"] > self.patience:
+                groups[name], change = self._cut(one)
+                verdicts += [self._verdict(name, change, value, one)] if change != 1 else []
+        return {"groups": groups}, verdicts
+
+    def dropped(self, state: State) -> State:
+        """As before its first cut."""
+        return {"groups": {name: {**one, "product": 1.0} for name, one in state["groups"].items()}}
+
+    def _values(self, report: Report) -> list[tuple[str, float]]:
+        """What is judged of each group that moved."""
+        moved = {name: told for name, told in report.groups.items() if name not in report.refused}
+        found = _shares(moved) if self.of == "share" else _ratios(moved)
+        return [(name, value) for name, value in found.items() if 0 < value < math.inf]
+
+    def _counted(self, one: Mapping[str, Any], value: float) -> dict[str, Any]:
+        rest = max(one["rest"] - 1, 0)
+        if one["bound"] is not None and value > one["bound"]:
+            return {**one, "off": 0 if one["rest"] else one["off"] + 1, "rest": rest}
+        now = remembered(one, value, self.window, self.least, self._bound)
+        return {**now, "off": 0, "rest": rest} if one["off"] or one["rest"] else now
+
+    def _bound(self, values: Sequence[float]) -> float | None:
+        least = HARMLESS[self.of] if self.above is None else self.above
+        bound = max(self.times * median(sorted(values)), least)
+        return bound if math.isfinite(bound) else None
+
+    def _cut(self, one: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
+        product, change = bounded(one["product"], self.factor, self.floor, None)
+        return {**one, "off": 0, "rest": self.cooldown, "product": product}, change
+
+    def _verdict(self, name: str, change: float, value: float, one: Mapping[str, Any]) -> Verdict:
+        what = "update ratio" if self.of == "ratio" else "share of the predicted change of the loss"
+        count = "1 update" if one["off"] == 1 else f"{one['off']} updates in a row"
+        allowed = f"above the {one['bound']:.3g} that its earlier ones allow"
+        reason = f"{what} {value:.3g} of {name}, {allowed}, for {count}: rate × {change:.3g}"
+        return Verdict("scale", (name,), change, reason)
+
+
+def _ratios(groups: Mapping[str, Statistics]) -> dict[str, float]:
+    return {name: told.update_ratio for name, told in groups.items()}
+
+
+def _shares(groups: Mapping[str, Statistics]) -> dict[str, float]:
+    changes = {name: told.grad_norm * told.update_norm for name, told in groups.items()}
+    total = math.fsum(changes.values())
+    return {name: change / total for name, change in changes.items()} if 0 < total < math.inf else {}

@@ -1,0 +1,137 @@
+"""How what is frozen now and then is kept from moving: by flags, or by masks."""
+
+import gc
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+import torch.distributed as dist
+
+from paramgroups.errors import PlanError, nearest, shown
+from paramgroups.indexing.wrappers import loaded
+
+FLAGS, MASKS = "flags", "masks"
+HOWS = {
+    FLAGS: "what is frozen requires no gradient",
+    MASKS: "what is frozen has gradients, which no step uses",
+}
+"""What each means, as an end of a sentence."""
+
+WRAPPERS = {
+    "DistributedDataParallel": ("torch.nn.parallel.distributed", "DistributedDataParallel"),
+    "FullyShardedDataParallel": ("torch.distributed.fsdp", "FullyShardedDataParallel"),
+    "fully_shard": ("torch.distributed.fsdp", "FSDPModule"),
+}
+"""What fixes, when a model is wrapped, whose gradients are exchanged; and where its type is, once loaded."""
+
+
+class Choice(NamedTuple):
+    """How it is done.
+
+    Attributes:
+        how: `"flags"` or `"masks"`.
+        why: What speaks for it, as the beginning of a sentence.
+        wrapper: What has wrapped the model for several processes by now, if anything has.
+    """
+
+    how: str
+    why: str
+    wrapper: str | None
+
+    @property
+    def keeps_flags(self) -> bool:
+        """Whether what is never trained is masked too: flags that are changed after wrapping are not seen."""
+        return self.how == MASKS and self.wrapper is not None
+
+    def reason(self, lasting: int) -> str:
+        """It in a sentence.
+
+        Args:
+            lasting: How many parameters are masked though they are never trained.
+        """
+        told = f"{self.why}: {HOWS[self.how]}"
+        if not lasting:
+            return f"{told}."
+        count = f"{lasting:,} parameter{'s' * (lasting != 1)}"
+        return (
+            f"{told}, and so has {count} that the plan never trains; to save that work, call "
+            "plan.freeze(model) before the model is wrapped."
+        )
+
+
+def choose(how: str | None, tensors: Iterable[torch.Tensor]) -> Choice:
+    """Masks where several processes must agree on whose gradients they exchange, else flags.
+
+    Args:
+        how: What was asked for by name; None where it is to be chosen.
+        tensors: The live tensors.
+
+    Raises:
+        PlanError: There is no such way.
+    """
+    if how is not None and (not isinstance(how, str) or how not in HOWS):
+        raise PlanError(
+            f"how={shown(how)} is no way to freeze. {nearest(str(how)[:20], HOWS)} "
+            "Leave it out, and it is chosen by the number of processes."
+        )
+    wrapper, count = wrapper_of(tensors), processes()
+    if how is not None:
+        return Choice(how, f'how="{how}" was asked for', wrapper)
+    if count > 1:
+        return Choice(MASKS, f"{count:,} processes train, and exchange gradients", wrapper)
+    if wrapper is not None:
+        return Choice(MASKS, f"{wrapper} has fixed whose gradients it handles", wrapper)
+    return Choice(FLAGS, "One process trains", None)
+
+
+def processes() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if _together() else 1
+
+
+def wrapper_of(tensors: Iterable[torch.Tensor]) -> str | None:
+    """What has wrapped a module that holds some of these tensors, if only from outside of the planned model.
+
+    The wrapped do not know their wrapper, so all objects are looked through: some tens of milliseconds, and
+    only where `torch.distributed` is initialised, without which there is none.
+    """
+    if not _together():
+        return None
+    kinds = {name: kind for name, where in WRAPPERS.items() if (kind := loaded(*where)) is not None}
+    everything, wanted = gc.get_objects(), tuple(kinds.values())
+    types = {cls for cls in set(map(type, everything)) if issubclass(cls, wanted)}
+    alive = [found for found in everything if type(found) in types]
+    ours = set(map(id, tensors))
+    around = [one for one in alive if not ours.isdisjoint(map(id, one.parameters()))]
+    names = (name for name, kind in kinds.items() if any(issubclass(type(one), kind) for one in around))
+    return next(names, None)
+
+
+def _together() -> bool:
+    return dist.is_available() and dist.is_initialized()
+
+
+def hiding(
+    hide: Callable[[], None], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What a step is called with, its closure followed by `hide`, since it makes gradients anew.
+
+    Args:
+        hide: What clears the gradients that no step is to use.
+        args: What the step is given by place: the optimizer, and the closure unless it is given by name.
+        kwargs: What it is given by name.
+    """
+    here = args[:1] + tuple(_followed(one, hide) for one in args[1:])
+    return here, {name: _followed(one, hide) if name == "closure" else one for name, one in kwargs.items()}
+
+
+def _followed(closure: Any, hide: Callable[[], None]) -> Any:
+    if not callable(closure):
+        return closure
+
+    def evaluate() -> Any:
+        loss = closure()
+        hide()
+        return loss
+
+    return evaluate
