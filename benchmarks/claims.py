@@ -71,3 +71,10 @@ CLAIMS = (
 def claimed(times: Mapping[str, Times], claims: Iterable[Claim] = CLAIMS) -> Iterator[dict[str, Any]]:
     """All claims on the models that were measured."""
     return (claim.row(times[claim.model]) for claim in claims if claim.model in times)
+
+
+def tell_claims(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print what was asked beside what was measured."""
+    for row in rows:
+        verdict = "held" if row["held"] else "NOT HELD"
+        print(f"{row['model']}: {row['says']}: {row['measured']:.3f}, asked {row['asked']}: {verdict}")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,7 @@ FLOOR = "add_ over a large tensor"
 
 Groups = list[dict[str, Any]]
 Make = Callable[[Groups], torch.optim.Optimizer]
+Made = TypeVar("Made", bound=torch.optim.Optimizer)
 Preparation = Callable[[torch.optim.Optimizer], None]
 
 
@@ -46,7 +47,11 @@ class Held:
     @classmethod
     def of(cls, shapes: Shapes) -> "Held":
         """Random parameters and gradients of these shapes, and moments as after some steps."""
-        params = [nn.Parameter(torch.randn(shape) * 0.02) for shape in shapes]
+        return cls.holding([nn.Parameter(torch.randn(shape) * 0.02) for shape in shapes])
+
+    @classmethod
+    def holding(cls, params: list[nn.Parameter]) -> "Held":
+        """These parameters, with random gradients, and moments as after some steps."""
         for param in params:
             param.grad = torch.randn_like(param) * 1e-2
         return cls(params, {param: moments_of(param) for param in params})
@@ -60,7 +65,10 @@ class Held:
 
     def optimizer(self, make: Make, count: int = ALL) -> torch.optim.Optimizer:
         """An optimizer of these groups, on the shared moments; it counts its steps alone."""
-        made = make(self.groups(count))
+        return self.lend(make(self.groups(count)))
+
+    def lend(self, made: Made) -> Made:
+        """Give an optimizer of these parameters the shared moments."""
         for param, moments in self.moments.items():
             made.state[param] = {"step": torch.tensor(1.0), **moments}
         return made

@@ -73,6 +73,11 @@ def turns(tasks: Mapping[str, Turn], rounds: int) -> Times:
     return times
 
 
+def settled(tasks: Mapping[str, Turn], rounds: int) -> Times:
+    """The times of so many rounds, after one in which all is compiled and laid out."""
+    return {name: found[1:] for name, found in turns(tasks, rounds + 1).items()}
+
+
 def medians(times: Times) -> dict[str, float]:
     """The median time of each task."""
     return {name: median(found) for name, found in times.items()}

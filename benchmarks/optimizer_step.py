@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 
 from benchmarks import first_step
-from benchmarks.claims import OURS, claimed
+from benchmarks.claims import OURS, claimed, tell_claims
 from benchmarks.contenders import (
     FLOOR,
     LARGE,
@@ -26,7 +26,7 @@ from benchmarks.contenders import (
     torch_adamw,
     variants,
 )
-from benchmarks.measure import Times, Turn, medians, paired, save, show, turns
+from benchmarks.measure import Times, Turn, medians, paired, save, settled, show
 from benchmarks.peers import PEERS, WITHOUT
 from benchmarks.shapes import MODELS, thousand
 
@@ -55,11 +55,6 @@ HOSTED = Effort(11, 3)
 ALONE = "torch fused, one rate, before ours was loaded, seconds"
 SCALAR = torch.Size([1])
 PEERED = ("1,000 x 1,000", "MiniLM-L6")
-
-
-def settled(tasks: Mapping[str, Turn], rounds: int) -> Times:
-    """The times of so many rounds, after one in which all is compiled and laid out."""
-    return {name: found[1:] for name, found in turns(tasks, rounds + 1).items()}
 
 
 def stepped(name: str, effort: Effort) -> Times:
@@ -147,9 +142,7 @@ def tell(found: Mapping[str, Any]) -> None:
     show(**{f"{name}, ratio to {OURS}": told for name, told in ratios.items()})
     for name in ("changes, median seconds", "host, microseconds a tensor", "first step, seconds", ALONE):
         show(**{name: found[name]})
-    for row in found["claims"]:
-        verdict = "held" if row["held"] else "NOT HELD"
-        print(f"{row['model']}: {row['says']}: {row['measured']:.3f}, asked {row['asked']}: {verdict}")
+    tell_claims(found["claims"])
 
 
 def main() -> None:

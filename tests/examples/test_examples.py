@@ -20,6 +20,8 @@ import paramgroups as pg
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem != "digits")
 PER_EPOCH = 21
+COMPARISONS = ("freeze_or_small_rate", "guard_a_run", "unfreeze_gradually")
+"""What these return is tested on its own: not every way is to work."""
 
 
 class Run(NamedTuple):
@@ -68,8 +70,8 @@ def histories(shown: Any) -> list[Any]:
     ]
 
 
-def test_there_are_thirteen() -> None:
-    assert len(NAMES) == 13
+def test_there_are_fifteen() -> None:
+    assert len(NAMES) == 15
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -80,7 +82,7 @@ def test_the_optimizer_steps_before_the_scheduler(name: str) -> None:
     assert "tt" not in order
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "freeze_or_small_rate"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in COMPARISONS])
 def test_training_reduces_the_loss(name: str) -> None:
     found = histories(run(name).shown)
     assert found
@@ -265,6 +267,39 @@ def test_freeze_or_small_rate_is_measured() -> None:
         assert len(found) == example.SEEDS
         assert all(0.5 < accuracy <= 1 for accuracy in found)
     assert len({tuple(found) for found in accuracies.values()}) == len(example.WAYS)
+
+
+def test_unfreeze_gradually_is_measured() -> None:
+    example = importlib.import_module("unfreeze_gradually")
+    found = run("unfreeze_gradually").shown
+    assert set(found) == set(example.WAYS)
+    assert all(len(accuracies) == example.SEEDS for accuracies in found.values())
+    assert mean(found["backbone frozen"]) < mean(found["all at once"]) - 0.01
+    for way in ("head, then all", "gradually"):
+        assert mean(found[way]) > mean(found["all at once"]) - 0.01
+
+
+def test_unfreeze_gradually_thaws_from_the_head_down() -> None:
+    example = importlib.import_module("unfreeze_gradually")
+    model = importlib.import_module("digits").ConvNet()
+    recipe = pg.Recipe(optimizer="adamw", lr=0.01, rules=example.WAYS["gradually"])
+    plan = pg.plan(model, recipe, steps=60)
+    names = {"classifier.weight": 0, "features.4.weight": 15, "features.0.weight": 30}
+    for name, thaw in names.items():
+        assert [plan.at(step)[name].trainable for step in range(60)] == [step >= thaw for step in range(60)]
+    assert plan.curve("features.4.weight")[15:21] == pytest.approx([0.002, 0.004, 0.006, 0.008, 0.01, 0.01])
+
+
+def test_guard_a_run_is_saved() -> None:
+    shown = run("guard_a_run").shown
+    accuracies = {name: accuracy for name, (accuracy, *_) in shown.items()}
+    assert accuracies["as it should be"] > 0.95
+    assert accuracies["one slip"] < 0.3
+    assert accuracies["one slip, guards"] > accuracies["as it should be"] - 0.02
+    _, history, scheduler = shown["one slip, guards"]
+    assert history.values("head")[0] == 10.0
+    assert max(history.values("head")[1:]) < 0.2
+    assert "rollback" in {event.action for event in scheduler.journal}
 
 
 def test_they_are_reproducible() -> None:

@@ -258,3 +258,23 @@ class TestUsersOwnOptimizer:
         other.load_state_dict(saved["o"])
         clock.load_state_dict(saved["s"])
         assert clock.last_epoch == 1
+
+
+def test_how_freezing_is_done_stands_in_the_journal_where_it_is_asked_for(model: Net) -> None:
+    recipe = pg.Recipe(optimizer="sgd", lr=0.1, rules=[pg.rule("stem", trainable=False, until=2)])
+    plan = pg.plan(model, recipe, steps=4)
+    assert not pg.build(plan)[1].journal
+    optimizer, scheduler = pg.build(plan, freezing="masks")
+    (event,) = scheduler.journal
+    assert (event.action, event.value["how"]) == ("freezing", "masks")
+    assert event.value["reason"].startswith('freezing="masks" was asked for: ')
+    assert model.stem.get_parameter("0.weight").requires_grad
+    train(model, optimizer, scheduler, range(2))
+    again = pg.build(plan, freezing="masks")[1]
+    again.load_state_dict(scheduler.state_dict())
+    assert again.journal == scheduler.journal
+    flags = pg.build(plan, freezing="flags")[1]
+    flags.load_state_dict(scheduler.state_dict())
+    assert [one.value["how"] for one in flags.journal] == ["masks", "flags"]
+    with pytest.raises(PlanError, match=r"freezing='mask' is no way to freeze\."):
+        pg.build(plan, freezing="mask")

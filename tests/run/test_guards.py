@@ -402,8 +402,9 @@ def test_a_resume_at_the_thaw_knows_what_was_frozen_before() -> None:
     parts, again = thawing(spike(least=8)), thawing(spike(least=8))
     steep = dict.fromkeys(range(40), steepen)
     go(parts, range(20), steep)
-    for mine, theirs in zip(again, parts, strict=True):
-        mine.load_state_dict(theirs.state_dict())
+    again[0].load_state_dict(parts[0].state_dict())
+    again[1].load_state_dict(parts[1].state_dict())
+    again[2].load_state_dict(parts[2].state_dict())
     go(again, range(20, 30), steep)
     assert not again[2].journal
 

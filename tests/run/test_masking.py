@@ -48,13 +48,13 @@ def test_one_process_has_flags() -> None:
 @pytest.mark.parametrize("how", [FLAGS, MASKS])
 def test_either_can_be_asked_for(how: str) -> None:
     found = choose(how, ())
-    assert found == Choice(how, f'how="{how}" was asked for', None)
+    assert found == Choice(how, f'freezing="{how}" was asked for', None)
     assert not found.keeps_flags
 
 
 @pytest.mark.parametrize(("how", "near"), [("flag", 'Nearest: "flags"'), (3, "Known"), (["masks"], "masks")])
 def test_what_is_no_way_is_refused(how: Any, near: str) -> None:
-    with pytest.raises(PlanError, match=r"how=.* is no way to freeze\.") as raised:
+    with pytest.raises(PlanError, match=r"freezing=.* is no way to freeze\.") as raised:
         choose(how, ())
     assert near in str(raised.value)
     assert "chosen by the number of processes" in str(raised.value)

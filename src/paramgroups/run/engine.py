@@ -23,7 +23,7 @@ from paramgroups.run.freezing import Freezing
 from paramgroups.run.guards import Done, Guards, check_going
 from paramgroups.run.joining import check_complete, check_joined, joining
 from paramgroups.run.ledger import Ledger, Said
-from paramgroups.run.masking import MASKS, hiding
+from paramgroups.run.masking import hiding
 from paramgroups.run.others import Others, check_order
 from paramgroups.run.saving import checked_tick, read_state
 from paramgroups.run.seats import Seats
@@ -191,7 +191,7 @@ class Engine(LRScheduler):
     def _tell_freezing(self) -> None:
         """Why freezing is done by masks, or as somebody asked."""
         said = {"how": self._freezing.how, "reason": self._freezing.reason}
-        if self._freezing.how == MASKS and said not in [event.value for event in self._ledger.journal]:
+        if self._freezing.is_told and said not in [event.value for event in self._ledger.journal]:
             self._ledger.note(Event(self._tick, "build", "freezing", "freezing", said, None, None))
 
     def _catch_up(self, said: Said | None = None) -> None:

@@ -96,6 +96,9 @@ class Freezing:
 
     def _begin(self, bound: Bound, never: list[str], thawed: list[str]) -> list[nn.Parameter]:
         """Freeze and thaw for the whole run; what is never trained and is masked all the same."""
+        if self.how == MASKS:  # an earlier run may have left a flag down
+            windowed = {id(tensor) for one in self._windowed for tensor in one.tensors}
+            thawed += [name for name, one in bound.items() if id(one) in windowed and name not in thawed]
         if self._choice.wrapper is not None:
             _check_flow(bound, thawed, self._choice.wrapper)
         thaw(_of(bound, thawed))

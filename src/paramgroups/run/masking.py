@@ -71,12 +71,12 @@ def choose(how: str | None, tensors: Iterable[torch.Tensor]) -> Choice:
     """
     if how is not None and (not isinstance(how, str) or how not in HOWS):
         raise PlanError(
-            f"how={shown(how)} is no way to freeze. {nearest(str(how)[:20], HOWS)} "
+            f"freezing={shown(how)} is no way to freeze. {nearest(str(how)[:20], HOWS)} "
             "Leave it out, and it is chosen by the number of processes."
         )
     wrapper, count = wrapper_of(tensors), processes()
     if how is not None:
-        return Choice(how, f'how="{how}" was asked for', wrapper)
+        return Choice(how, f'freezing="{how}" was asked for', wrapper)
     if count > 1:
         return Choice(MASKS, f"{count:,} processes train, and exchange gradients", wrapper)
     if wrapper is not None:

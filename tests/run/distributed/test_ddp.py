@@ -47,7 +47,7 @@ def test_an_optimizer_of_torchs_and_batch_norm(found: dict[str, list[Any]]) -> N
 
 def test_the_other_way_can_be_asked_for(found: dict[str, list[Any]]) -> None:
     here, there = found["flags"]
-    assert (here["how"], here["reason"].split(":")[0]) == ("flags", 'how="flags" was asked for')
+    assert (here["how"], here["reason"].split(":")[0]) == ("flags", 'freezing="flags" was asked for')
     assert same(here["whole"], there["whole"])
     assert close(here["whole"], alone())
 
