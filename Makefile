@@ -28,6 +28,8 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.planning
 	$(BIN)/python -m benchmarks.scheduling
 	$(BIN)/python -m benchmarks.optimizer_step
+	$(BIN)/python -m benchmarks.freezing
+	$(BIN)/python -m benchmarks.guards
 	$(BIN)/python -m benchmarks.pages
 
 clean:

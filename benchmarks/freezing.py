@@ -135,17 +135,20 @@ RATED, ZEROED = "a rate of 0, torch fused", "gradients of 0, torch fused"
 WAYS: Mapping[str, Callable[[Work], Run]] = {
     ALL: planned,
     ALL_BY_TORCH: lambda work: by_torch(work, work.model.parameters()),
-    HAND: by_hand,
-    AGAIN: by_hand,
-    RULE: lambda work: planned(work, trainable=False),
-    WINDOW: lambda work: planned(work, trainable=False, until="90%"),
-    MASKED: lambda work: planned(work, trainable=False, until="90%", freezing="masks"),
     RATED: by_rate,
     ZEROED: by_zeros,
+    MASKED: lambda work: planned(work, trainable=False, until="90%", freezing="masks"),
+    AGAIN: by_hand,
+    HAND: by_hand,
+    RULE: lambda work: planned(work, trainable=False),
+    WINDOW: lambda work: planned(work, trainable=False, until="90%"),
     EVALUATED: lambda work: by_hand(work, dropout=False),
     STILL: lambda work: planned(work, trainable=False, dropout=False),
 }
-"""How a backbone is frozen; the last two differ from the others where a model has dropout."""
+"""How a backbone is frozen; the last two differ from the others where a model has dropout.
+
+A large step slows what comes after it, so all that is compared comes after a small one.
+"""
 
 
 def in_bytes(model: str) -> str:

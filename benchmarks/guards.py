@@ -1,22 +1,21 @@
 """What guards cost: of the optimizer's step, and of a whole training step.
 
 The model is a sentence encoder as large as MiniLM-L6. An optimizer for each set of guards steps the same
-parameters, with the same gradients and moments; all take turns in one process, and ratios are medians of what
-the rounds gave. What is timed is `optimizer.step()`, whose hooks do the guards' work, with `scheduler.step()`;
-then a training step: forward and backward of 8 x 128 tokens before these two. The limits are never reached,
-and the windows of what looks back are full.
+parameters, with the same gradients and moments; all take turns in one process, and ratios are medians of
+what the rounds gave. What is timed is `optimizer.step()`, whose hooks do the guards' work, with
+`scheduler.step()`; then a training step: forward and backward of 8 x 128 tokens before these two. The limits
+are never reached, and the windows of what looks back are full.
 
-A snapshot to roll back to is timed by a guard that keeps one at every step; of one in a hundred steps it is
-the hundredth part.
+A snapshot to roll back to is timed by a guard that keeps one at every step, of which one that keeps one in a
+hundred steps has the hundredth part.
 
 Run: `python -m benchmarks.guards`. The results are kept in `benchmarks/results/guards.json`.
 With `--quick` it is a trial, and keeps nothing.
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from statistics import median
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -42,24 +41,27 @@ BEFORE, AFTER = "before: nonfinite, spike", "after: ratio, divergence"
 WAITING, KEEPING, ROLLING = "rollback, keeping nothing", "rollback, keeping always", "rollback"
 RESTING, ALL = "all, keeping nothing", "all"
 
-_BEFORE: Sequence[Guard] = (nonfinite(), spike(score=NEVER))
-_AFTER: Sequence[Guard] = (ratio(high=NEVER), divergence(times=NEVER))
-_WAITING: Sequence[Guard] = (rollback(every=NEVER_STEPS),)
+HOLD: Sequence[Guard] = (nonfinite(), spike(score=NEVER))
+JUDGE: Sequence[Guard] = (ratio(high=NEVER), divergence(times=NEVER))
+WAIT: Sequence[Guard] = (rollback(every=NEVER_STEPS),)
 
 SETS: Mapping[str, Sequence[Guard]] = {
     OFF: (),
     AGAIN: (),
-    "nonfinite": _BEFORE[:1],
-    "spike": _BEFORE[1:],
-    BEFORE: _BEFORE,
-    "ratio": _AFTER[:1],
-    "divergence": _AFTER[1:],
-    AFTER: _AFTER,
-    WAITING: _WAITING,
-    RESTING: (*_BEFORE, *_AFTER, *_WAITING),
+    "nonfinite": HOLD[:1],
+    "spike": HOLD[1:],
+    BEFORE: HOLD,
+    "ratio": JUDGE[:1],
+    "divergence": JUDGE[1:],
+    AFTER: JUDGE,
+    WAITING: WAIT,
+    RESTING: (*HOLD, *JUDGE, *WAIT),
     KEEPING: (rollback(every=1),),
 }
-"""Guards that are timed; the last keeps a snapshot at each step, so it is timed in shorter turns."""
+"""Guards that are timed; the last keeps a snapshot at each step, which would slow what comes after it: it is
+timed apart."""
+LOOKING_BACK = ("spike", BEFORE, "divergence", AFTER, RESTING)
+"""Those that have windows."""
 TRAINED = (OFF, AGAIN, BEFORE, AFTER, RESTING)
 """Those that are timed in a training step."""
 
@@ -80,7 +82,7 @@ class Effort(NamedTuple):
     trained: int
 
 
-FULL, QUICK = Effort(FULL_WINDOWS, 15, 16, 11), Effort(40, 3, 8, 1)
+FULL, QUICK = Effort(FULL_WINDOWS, 11, 16, 9), Effort(40, 3, 8, 1)
 
 
 @dataclass(frozen=True)
@@ -130,29 +132,28 @@ def runs_of(work: Work, rule: pg.Rule) -> dict[str, Run]:
 
 def updated(runs: Mapping[str, Run], effort: Effort) -> Times:
     """The times of the optimizer's step and the scheduler's."""
-    for name, run in runs.items():
-        run.fill(1 if name == KEEPING else effort.fill)
-    tasks = {
-        name: Turn(run.update, often=1 if name == KEEPING else effort.often) for name, run in runs.items()
-    }
-    return rolled(settled(tasks, effort.rounds))
+    for name in LOOKING_BACK:
+        runs[name].fill(effort.fill)
+    tasks = {name: Turn(run.update, often=effort.often) for name, run in runs.items() if name != KEEPING}
+    kept = {name: Turn(runs[name].update) for name in (WAITING, KEEPING)}
+    return rolled(settled(tasks, effort.rounds), settled(kept, effort.rounds))
 
 
-def rolled(times: Times) -> Times:
+def rolled(times: Times, kept: Times) -> Times:
     """With what guards cost that keep a snapshot every hundred steps.
 
-    >>> found = rolled({KEEPING: [3.0], OFF: [1.0], WAITING: [1.0], RESTING: [2.0]})
-    >>> found[ROLLING], found[ALL]
-    ([1.02], [2.02])
+    Args:
+        times: The times of guards that keep none.
+        kept: Those of one that always keeps one, beside one that never does.
+
+    Example:
+        >>> found = rolled({WAITING: [1.0], RESTING: [2.0]}, {WAITING: [1.0], KEEPING: [51.0]})
+        >>> found[ROLLING], found[ALL]
+        ([1.5], [2.5])
     """
-    kept = [
-        (always - nothing) / EVERY for always, nothing in zip(times[KEEPING], times[WAITING], strict=True)
-    ]
-
-    def on(name: str) -> list[float]:
-        return [one + share for one, share in zip(times[name], kept, strict=True)]
-
-    return {**times, ROLLING: on(WAITING), ALL: on(RESTING)}
+    share = (median(kept[KEEPING]) - median(kept[WAITING])) / EVERY
+    made = {ROLLING: WAITING, ALL: RESTING}
+    return {**times, **{name: [one + share for one in times[of]] for name, of in made.items()}}
 
 
 def trained(runs: Mapping[str, Run], rounds: int) -> Times:

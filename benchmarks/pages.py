@@ -1,17 +1,16 @@
-"""The page on speed, made of the kept results.
+"""The page on speed, made of the kept results, and tables of them on other pages.
 
 Run: `python -m benchmarks.pages`.
 """
 
 import json
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from benchmarks.measure import RESULTS
+from benchmarks.tables import TABLES, Kept, after, asked, filled, freezing, guards, quotient, table
 
-PAGE = Path(__file__).parents[1] / "docs" / "speed.md"
-Kept = Mapping[str, Any]
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = DOCS / "speed.md"
 
 
 def planning(kept: Kept) -> str:
@@ -76,7 +75,6 @@ def stepping(kept: Kept) -> str:
         f"{name}: {count['tensors']:,} tensors, {count['numbers']:,} numbers"
         for name, count in counts.items()
     )
-    asked = table(["ratio", "of", "asked", "measured", "holds"], map(claim, kept["claims"]))
     beside = table(
         ["step / ours with a rate each", *models],
         ([name, *(quotient(ratios[model].get(name)) for model in models)] for name in ratios[models[0]]),
@@ -110,7 +108,7 @@ other's in the same round. `torch fused, one rate, again` is a second one like t
 differs from itself. The memory floor, `add_ over a large tensor`, is {kept["bytes a number"]} bytes a number
 at the bandwidth of an in-place `add_`. GPU: {kept["gpu"]}.
 
-{asked}
+{asked(kept)}
 
 {sizes}. A cell above 1 took longer than ours with a rate for every tensor:
 
@@ -138,6 +136,49 @@ Other packages; none steps all tensors in one launch on a CPU:
 """
 
 
+def thawing(kept: Kept) -> str:
+    """The part on what is frozen."""
+    return f"""# How fast a step is with a frozen backbone
+
+Forward, backward, the optimizer's step and the scheduler's, in real models of random weights, on
+{kept["context"]["threads"]} threads. Each way has a model of its own; all take turns in one process. By hand
+is as one writes it in torch: `requires_grad_(False)`, batch norms in evaluation, torch's fused AdamW of the
+head alone. That saves all that autograd can save, so a rule can at best do as much.
+
+{asked(kept)}
+
+Megabytes are counted: the storages that autograd saves for backward beside the model itself, gradients after
+backward, and what the optimizer remembers. `by hand, again` is a second one like the first.
+
+{freezing(kept)}
+
+Masks save nothing of backward, as gradients flow, but nothing is remembered of what is frozen. A rate of 0
+and gradients of 0 save nothing at all. A rule with a window saves the same as one without, as long as it
+freezes.
+"""
+
+
+def guarding(kept: Kept) -> str:
+    """The part on guards."""
+    counts = "; ".join(f"{name}: {count}" for name, count in kept["groups"].items())
+    return f"""# How fast guards are
+
+`optimizer.step()`, whose hooks do the guards' work, and `scheduler.step()`, on a sentence encoder as large as
+MiniLM-L6, on {kept["context"]["threads"]} threads; and a training step: forward and backward of
+{kept["batch"]} before these two. An optimizer for each set of guards steps the same parameters with the same
+gradients and moments; all take turns in one process, their windows are full, and no limit is ever reached.
+Groups: {counts}.
+
+{asked(kept)}
+
+A cell is the ratio to no guards, and in brackets the microseconds that a step takes longer. What guards
+before an update cost is one more pass over the gradients, whatever their number. `rollback` and `all` have a
+share of a snapshot's time, as one is kept every {kept["every"]} steps.
+
+{guards(kept)}
+"""
+
+
 def quoted(kept: Kept) -> list[str]:
     """The rows of the README's table: torch's fused form by ours with a rate each, model by model."""
     ratios, counts = kept["ratios to ours with a rate each"], kept["counts"]
@@ -149,34 +190,13 @@ def quoted(kept: Kept) -> list[str]:
     ]
 
 
-def claim(row: Mapping[str, Any]) -> list[str]:
-    """What was asked of a ratio, and what was measured."""
-    held = "yes" if row["held"] else "no"
-    return [row["says"], row["model"], row["asked"], f"{row['measured']:.2f}", held]
-
-
-def after(start: str, names: Iterable[str]) -> list[str]:
-    """What follows that start in the names that have it."""
-    return [name.removeprefix(start) for name in names if name.startswith(start)]
-
-
-def quotient(found: float | None) -> str:
-    """A number as a cell; a dash where nothing was measured."""
-    return "–" if found is None else f"{found:.2f}"
-
-
-def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Rows of text as a table of a page: words to the left, numbers to the right."""
-    headings = list(headings)
-    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
-    return (
-        "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        .replace("| --- |", "|---|")
-        .replace(" ---: |", "---:|")
-    )
-
-
-PARTS = {"planning": planning, "scheduling": scheduling, "optimizer_step": stepping}
+PARTS = {
+    "planning": planning,
+    "scheduling": scheduling,
+    "optimizer_step": stepping,
+    "freezing": thawing,
+    "guards": guarding,
+}
 
 
 def page() -> str:
@@ -188,9 +208,23 @@ def page() -> str:
     return "\n".join([*parts, f"Run it: `make bench`. The numbers are kept in {files}.\n"])
 
 
+def tables() -> dict[str, str]:
+    """The tables that other pages show, of the results that are kept."""
+    kept = {name: RESULTS / f"{name}.json" for name in TABLES}
+    return {name: TABLES[name](json.loads(path.read_text())) for name, path in kept.items() if path.exists()}
+
+
+def others() -> dict[Path, str]:
+    """The other pages, with the tables that they name."""
+    there, pages = tables(), sorted(DOCS.glob("*.md"))
+    return {path: filled(path.read_text(), there) for path in pages if path != PAGE}
+
+
 def main() -> None:
-    """Write the page."""
+    """Write the pages."""
     PAGE.write_text(page())
+    for path, text in others().items():
+        path.write_text(text)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,23 @@
+import doctest
+from collections.abc import Callable
+from itertools import chain
+from types import ModuleType
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from benchmarks import freezing, guards, measure, tables
 from benchmarks.claims import CLAIMS, Claim, claimed
 from benchmarks.contenders import APART, FORMS, RATE, Held, contenders, our_adamw, torch_adamw, variants
-from benchmarks.measure import Turn, medians, paired, turns
-from benchmarks.pages import stepping
+from benchmarks.measure import Turn, medians, paired, settled, turns
+from benchmarks.memory import gradients_of, saved_by, state_of
+from benchmarks.models import BATCHES, WORKS, Work, encoder, network
+from benchmarks.pages import guarding, others, stepping, thawing
 from benchmarks.peers import PEERS, Peer
 from benchmarks.shapes import MODELS
+from benchmarks.tables import filled
 
 SMALL = [torch.Size(size) for size in ((3, 4), (5,), (), (2,))]
 TIMES = {"a": [2.0, 9.0, 4.0], "b": [1.0, 3.0, 2.0], "c": [5.0, 5.0, 5.0]}
@@ -23,6 +33,15 @@ def test_every_task_has_a_turn_in_every_round_prepared_before_each_run() -> None
     found = turns({name: Turn(lambda: done.append("run"), lambda: done.append("set"), 2) for name in "ab"}, 3)
     assert done == ["set", "run"] * 12
     assert {name: len(times) for name, times in found.items()} == {"a": 3, "b": 3}
+
+
+def test_the_first_round_is_not_counted() -> None:
+    assert [len(found) for found in settled({"a": Turn(lambda: None)}, 3).values()] == [3]
+
+
+@pytest.mark.parametrize("module", [guards, measure, tables], ids=lambda module: module.__name__)
+def test_examples_run(module: ModuleType) -> None:
+    assert doctest.testmod(module).failed == 0
 
 
 @pytest.mark.parametrize(
@@ -150,3 +169,192 @@ def test_the_page_shows_what_was_asked_and_what_was_measured() -> None:
     assert "small: 250.00 and 500.00" in text
     assert "1,234,567 numbers" in text
     assert "GPU: none measured." in text
+
+
+def small() -> Work:
+    """A body with a batch norm and dropout, and a head."""
+    torch.manual_seed(1)
+    model = nn.Sequential()
+    model.body = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5))
+    model.head = nn.Linear(8, 2)
+    batch = torch.randn(16, 4)
+    return Work(model, "head", lambda: model(batch).square().mean())
+
+
+def body_of(run: freezing.Run) -> nn.Module:
+    return run.work.model.get_submodule("body")
+
+
+HELD_STILL = (
+    freezing.HAND,
+    freezing.AGAIN,
+    freezing.RULE,
+    freezing.WINDOW,
+    freezing.MASKED,
+    freezing.EVALUATED,
+    freezing.STILL,
+)
+SAVING = tuple(name for name in HELD_STILL if name != freezing.MASKED)
+IN_EVALUATION = (freezing.EVALUATED, freezing.STILL)
+
+
+@pytest.mark.parametrize("name", list(freezing.WAYS))
+def test_each_way_freezes_as_far_as_it_says(name: str) -> None:
+    run = freezing.WAYS[name](small())
+    before = {key: found.clone() for key, found in run.work.model.state_dict().items()}
+    run.step()
+    moved = {key for key, found in run.work.model.state_dict().items() if not torch.equal(found, before[key])}
+    assert {"head.weight", "head.bias"} <= moved
+    assert (not any(key.startswith("body") for key in moved)) == (name in HELD_STILL)
+    assert body_of(run).get_submodule("2").training == (name not in IN_EVALUATION)
+
+
+@pytest.mark.parametrize("name", list(freezing.WAYS))
+def test_what_a_step_keeps_is_counted(name: str) -> None:
+    run = freezing.WAYS[name](small())
+    sizes = run.bytes()
+    head, body = (4 * sum(p.numel() for p in found) for found in (head_of(run), body_of(run).parameters()))
+    saving, remembering = name in SAVING, name not in HELD_STILL
+    assert sizes["gradients"] == (head if saving else head + body)
+    steps = 4 * len(list(run.optimizer.state))
+    assert sizes["optimizer"] == 2 * (head + body if remembering else head) + steps
+
+
+def head_of(run: freezing.Run) -> list[nn.Parameter]:
+    return freezing.head_of(run.work)
+
+
+def test_a_rule_keeps_as_much_for_backward_as_a_hand_and_masks_as_much_as_no_rule() -> None:
+    saved = {name: make(small()).bytes()["saved for backward"] for name, make in freezing.WAYS.items()}
+    assert saved[freezing.RULE] == saved[freezing.WINDOW] == saved[freezing.HAND] < saved[freezing.ALL]
+    assert saved[freezing.MASKED] > saved[freezing.RULE]
+    assert saved[freezing.STILL] == saved[freezing.EVALUATED]
+
+
+def test_saved_tensors_are_counted_once_and_without_the_model() -> None:
+    model, batch = nn.Linear(4, 2, bias=False), torch.randn(8, 4)
+
+    def loss() -> torch.Tensor:
+        found: torch.Tensor = model(batch) + model(batch)
+        return found.sum()
+
+    assert saved_by(model, loss) == 4 * batch.numel()
+    assert gradients_of(model) == 4 * model.weight.numel()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    optimizer.step()
+    assert state_of(optimizer) == 4 * model.weight.numel()
+
+
+@pytest.mark.parametrize(
+    ("make", "head", "numbers"),
+    [(lambda: encoder(1, 4), "classifier", 22_717_066), (lambda: network(2, 32), "fc", 11_181_642)],
+    ids=["MiniLM-L6", "ResNet-18"],
+)
+def test_works_are_real_models_with_a_head(make: Callable[[], Work], head: str, numbers: int) -> None:
+    work = make()
+    assert work.head == head
+    assert sum(param.numel() for param in work.model.parameters()) == numbers
+    parts = chain(freezing.backbone_of(work), freezing.head_of(work))
+    assert sum(param.numel() for param in parts) == numbers
+    assert work.loss().item() > 0
+    assert WORKS.keys() == BATCHES.keys()
+
+
+def test_every_claim_on_freezing_is_about_ways_that_are_timed() -> None:
+    for claim in freezing.claims_on("some"):
+        assert {*claim.upper, claim.lower} <= set(freezing.WAYS)
+
+
+def small_runs(grouping: str) -> dict[str, guards.Run]:
+    work = small()
+    work.loss().backward()
+    return guards.runs_of(work, guards.GROUPINGS[grouping])
+
+
+@pytest.mark.parametrize("grouping", list(guards.GROUPINGS))
+def test_no_limit_of_the_timed_guards_is_ever_reached(grouping: str) -> None:
+    for name, run in small_runs(grouping).items():
+        run.fill(40)
+        run.train()
+        outcomes = run.optimizer.outcomes
+        assert not any(one.shut or one.factor != 1.0 for one in outcomes)
+        assert bool(outcomes) == (name in ("nonfinite", "spike", guards.BEFORE, guards.RESTING))
+        assert [event.action for event in run.scheduler.journal] == []
+
+
+def test_windows_are_full_when_timing_begins() -> None:
+    run = small_runs("a rate for each tensor")[guards.RESTING]
+    run.fill(guards.FULL_WINDOWS)
+    remembered = run.scheduler.state_dict()["feedback"]["controllers"]
+    states = {one["title"].partition("(")[0]: one["state"] for one in remembered}
+    assert len(states["spike"]["windows"]["norm"]["values"]) == 256
+    assert {len(one["values"]) for one in states["divergence"]["groups"].values()} == {128}
+
+
+def test_every_claim_on_guards_is_about_sets_that_are_timed() -> None:
+    for grouping in guards.GROUPINGS:
+        for claim in guards.claims_on(grouping):
+            timed = guards.TRAINED if claim.model == guards.in_training(grouping) else tuple(guards.SETS)
+            assert {*claim.upper, claim.lower} <= set(timed)
+
+
+def test_what_guards_take_more_is_told_in_microseconds() -> None:
+    assert guards.more_of({guards.OFF: [1.0, 2.0, 3.0], "some": [1.5, 3.0, 3.5]}) == {"some": 500_000.0}
+
+
+ROW = {"says": "a / b", "model": "some", "asked": "at most 1.05", "measured": 1.021, "held": True}
+
+
+def test_the_page_shows_what_a_frozen_backbone_takes_and_keeps() -> None:
+    sizes = {"saved for backward": 2_500_000, "gradients": 0, "optimizer": 15_000}
+    text = thawing(
+        {
+            "context": {"threads": 2},
+            "claims": [ROW],
+            "batches": {"some": "8 sentences", "other": "2 images"},
+            "median seconds": {"some": {"by hand": 0.0284}, "other": {"by hand": 0.5}},
+            "ratios to by hand": {name: {"by hand": 1.0} for name in ("some", "other")},
+            "bytes": {name: {"by hand": sizes} for name in ("some", "other")},
+        }
+    )
+    for row in (
+        "| a / b | some | at most 1.05 | 1.02 | yes |",
+        "| other, 2 images | ms a step | / by hand |" + "".join(f" {part}, MB |" for part in sizes),
+        "| by hand | 28.4 | 1.00 | 2.5 | 0.0 | 0.0 |",
+        "| by hand | 500.0 | 1.00 | 2.5 | 0.0 | 0.0 |",
+    ):
+        assert row in text.splitlines()
+
+
+def test_the_page_shows_what_guards_add() -> None:
+    more = {"some": {"spike": 12.3, "all": 2345.6}, "other": {"spike": 5.0}}
+    text = guarding(
+        {
+            "context": {"threads": 2},
+            "claims": [ROW],
+            "batch": "8 sentences",
+            "groups": {"some": 8, "other": 105},
+            "every": 100,
+            "microseconds more": more,
+            "ratios to none": {"some": {"spike": 1.0014, "all": 1.25}, "other": {"spike": 1.001}},
+        }
+    )
+    assert "| spike | 1.001 (12) | 1.001 (5) |" in text.splitlines()
+    assert "| all | 1.250 (2,346) | – |" in text.splitlines()
+    assert "Groups: some: 8; other: 105." in text
+
+
+PAGE = "Before.\n\n<!-- table: one -->\n\nBetween.\n\n<!-- table: two -->\n\nAfter.\n"
+
+
+def test_a_page_is_filled_where_it_names_a_table_and_filled_anew() -> None:
+    once = filled(PAGE, {"one": "| 1 |\n\n| 2 |"})
+    assert once == PAGE.replace("one -->\n", "one -->\n\n| 1 |\n\n| 2 |\n\n<!-- end: one -->\n")
+    assert filled(once, {"one": "| 1 |\n\n| 2 |"}) == once
+    both = filled(once, {"one": "| 3 |", "two": "| 4 |"})
+    assert both == filled(PAGE, {"one": "| 3 |", "two": "| 4 |"})
+
+
+def test_pages_hold_the_kept_tables() -> None:
+    for path, text in others().items():
+        assert path.read_text() == text, f"{path.name}: run python -m benchmarks.pages"

@@ -68,7 +68,7 @@ def test_bounds_are_of_unscaled_gradients() -> None:
 def test_limits_that_are_none() -> None:
     with pytest.raises(OptimizerError, match="bound is no number of at least 0"):
         passage([Limit((0,), math.nan)], [{}], sums(1.0), 1.0)
-    with pytest.raises(OptimizerError, match="names group 3, and there are 1, from 0"):
+    with pytest.raises(OptimizerError, match="A limit names group 3, and there are 1, from 0"):
         passage([Limit((0, 3))], [{}], sums(1.0), 1.0)
 
 
@@ -131,3 +131,31 @@ def test_gradients_are_scaled_to_a_limit_of_several_groups(backend: str) -> None
     optimizer.step()
     assert [p.tolist() for p in params] == [[-0.5] * 3, [-1.0] * 3]
     assert [p.grad[0].item() for p in params if p.grad is not None] == [1.0, 2.0]
+
+
+def test_what_is_left_out_counts_in_no_norm_that_others_are_clipped_by() -> None:
+    limits = [Limit((0, 1), 1.0, clip=True), Limit((0,), shut=True)]
+    way = passage(limits, [{}, {}], sums(1e6, 4.0), 1.0)
+    assert way.factors is not None
+    assert (way.shut.tolist(), way.factors[1], way.outcomes[0].norm) == ([True, False], 0.5, 2.0)
+
+
+def test_of_two_bounds_the_smaller_holds_once() -> None:
+    limits = [Limit((0, 1), 2.5, clip=True), Limit((0,), 0.3, clip=True)]
+    way = passage(limits, [{}, {}], sums(9.0, 16.0), 1.0)
+    assert way.factors is not None
+    assert way.factors.round(6).tolist() == [0.1, 0.5]
+
+
+def test_what_is_not_finite_and_not_limited_is_in_no_norm_of_what_is() -> None:
+    groups = [{"clip_norm": 1.0}, {"clip_norm": 1.0}]
+    way = passage([Limit((0,))], groups, sums(4.0, math.nan), 1.0)
+    assert way.factors is not None
+    assert (way.shut.tolist(), way.factors[0].round(6)) == ([False, False], 0.5)
+
+
+def test_gradients_whose_squares_no_number_holds_are_clipped_to_nothing() -> None:
+    huge = np.array([[math.inf, 0.0, 0.0, 0.0]])
+    way = passage([Limit((0,), 1.0, clip=True)], [{"clip_norm": 1.0}], huge, 1.0)
+    assert way.factors is not None
+    assert (way.shut.tolist(), way.factors.tolist()) == ([False], [0.0])

@@ -147,8 +147,3 @@ class TestDivided:
         assert found.parts(4) == (pytest.approx(0.2), found.timing(4))
         assert (found.base, found.constant, found.unsaid) == (0.02, False, False)
         assert max(found.extremes(), key=lambda pair: float(pair[1]))[0] == 3
-
-    def test_what_stands_at_a_tick_may_be_held(self) -> None:
-        found = course(base=0.01)
-        held = replace(found.held(2).held(5).held(2), divisor=course(base=0.5).chain)
-        assert [held.at(tick) for tick in (1, 2, 3, 5)] == [0.02, 0.01, 0.02, 0.01]

@@ -1,6 +1,8 @@
 """Guards in a run: bad updates are held back, rates that are too high cut, weights taken back."""
 
+import copy
 import math
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +22,7 @@ from paramgroups.control import (
     spike,
     stop,
 )
-from paramgroups.errors import NoMatchError, PlanError, RuleError, StoppedError
+from paramgroups.errors import CheckpointError, NoMatchError, PlanError, RuleError, StoppedError
 from paramgroups.journal import Event
 from paramgroups.rules import State
 from paramgroups.schedules import cosine
@@ -175,6 +177,38 @@ def test_a_loss_that_is_not_finite_leaves_out_the_next_update_alone(value: float
         scheduler.step()
     assert actions(scheduler) == [("skip", 3)]
     assert scheduler.journal[0].value["shut"] is True
+
+
+def test_an_epoch_of_many_updates_loses_the_bad_one_alone() -> None:
+    model = net()
+    guards = [nonfinite(metric="loss"), spike(metric="loss", least=4)]
+    plan = pg.plan(model, pg.Recipe(optimizer="adamw", lr=0.01, controllers=guards), epochs=3)
+    optimizer, scheduler = pg.build(plan)
+    losses = {3: math.nan, 12: 1e6, 13: 1e6}
+    held = []
+    for step in range(20):
+        optimizer.zero_grad()
+        loss = loss_at(model, step)
+        loss.backward()
+        scheduler.observe(loss=losses.get(step, loss.detach()))
+        before = model.head.weight.detach().clone()
+        optimizer.step()
+        held += [step] if torch.equal(before, model.head.weight) else []
+        if step % 10 == 9:
+            scheduler.step()
+    assert held == [3, 12, 13]
+
+
+def test_what_a_gradient_scaler_skips_lets_go_of_what_a_metric_held_back() -> None:
+    parts = started(nonfinite(metric="loss"))
+    go(parts, range(2))
+    _, optimizer, scheduler = parts
+    scheduler.observe(loss=math.nan)
+    optimizer.found_inf = torch.tensor(1.0)  # type: ignore[attr-defined]  # as torch's GradScaler does
+    go(parts, [2])
+    del optimizer.found_inf  # type: ignore[attr-defined]  # as above
+    go(parts, [3])
+    assert not scheduler.journal
 
 
 def test_a_rate_that_is_too_high_is_cut_alone_from_the_next_update_on() -> None:
@@ -419,3 +453,159 @@ def test_what_is_frozen_when_weights_go_back_is_forgotten_all_the_same() -> None
     assert ("rollback", 7) in actions(scheduler)
     assert not any(optimizer.state.get(param) for param in model.stem.parameters())
     assert all(optimizer.state[param] for param in model.head.parameters())
+
+
+def test_what_limits_an_update_does_not_outlive_its_guard() -> None:
+    parts = started(nonfinite(metric="loss"))
+    model, optimizer, scheduler = parts
+    scheduler.observe(loss=math.nan)
+    go(parts, [0])
+    copied, theirs = copy.deepcopy((model, optimizer))
+    unguarded = pg.Scheduler(optimizer, pg.plan(model, recipe_of(), steps=9), model)
+    for one, steps in ((model, optimizer), (copied, theirs)):
+        before = one.head.weight.detach().clone()
+        loss_at(one, 1).backward()
+        steps.step()
+        assert not torch.equal(before, one.head.weight)
+    assert not unguarded.journal
+
+
+def recipe_of() -> pg.Recipe:
+    rules = [pg.rule("head", lr_scale=2, group="head"), pg.rule("stem", group="stem")]
+    return pg.Recipe(optimizer="adamw", lr=0.01, rules=rules)
+
+
+def test_a_copy_in_mid_run_judges_the_last_update_too() -> None:
+    parts = started(ratio("head", high=0.01, patience=0), spike(least=4))
+    go(parts, range(6))
+    copied = copy.deepcopy(parts)
+    pickled = pickle.loads(pickle.dumps(parts))  # noqa: S301  # our own
+    for one in (parts, copied, pickled):
+        go(one, range(6, 12))
+    for other in (copied, pickled):
+        assert same(values(parts[0]), values(other[0]))
+        assert other[2].journal == parts[2].journal
+
+
+def test_a_joined_group_with_the_names_of_another_goes_back_to_its_own() -> None:
+    parts = started(nonfinite(), rollback(after=1, every=2))
+    model, optimizer, _ = parts
+    other = nn.Linear(6, 3)
+    optimizer.add_param_group({"params": list(other.named_parameters(prefix="head")), "lr": 0.01})
+    go(parts, range(4))
+    for param in other.parameters():
+        param.grad = torch.ones_like(param)
+    go(parts, [4], {4: poison("head.bias")})
+    go(parts, [5])
+    assert ("rollback", 4) in actions(parts[2])
+    assert not torch.equal(model.head.weight, other.weight)
+
+
+@pytest.mark.parametrize("how", ["flags", "masks"])
+def test_what_is_frozen_now_does_not_go_back(how: str) -> None:
+    model = net()
+    rules = [pg.rule("stem", trainable=False, start=6)]
+    recipe = pg.Recipe(optimizer="adamw", lr=0.01, rules=rules, controllers=[nonfinite(), rollback(after=1)])
+    optimizer, scheduler = pg.build(pg.plan(model, recipe, steps=20), freezing=how)
+    go((model, optimizer, scheduler), range(6))
+    frozen = values(model)
+    go((model, optimizer, scheduler), range(6, 9), {7: poison("head.bias")})
+    assert ("rollback", 7) in actions(scheduler)
+    assert same(frozen, values(model), "stem")
+    assert not any(optimizer.state.get(param) for param in model.stem.parameters())
+
+
+def test_a_rollback_of_a_part_leaves_the_buffers_of_the_rest() -> None:
+    parts = started(nonfinite("head"), rollback("head", after=1))
+    go(parts, range(5), {3: poison("head.bias")})
+    assert ("rollback", 3) in actions(parts[2])
+    assert int(parts[0].stem[1].num_batches_tracked) == 5  # type: ignore[arg-type]  # a module of torch's
+
+
+def test_a_snapshot_of_other_shapes_is_refused_before_anything_is_written() -> None:
+    parts = started(nonfinite(), rollback(after=1))
+    go(parts, range(4), {3: poison("head.bias")})
+    state = parts[2].state_dict()
+    kept = state["guards"]["kept"]["1"]["params"]
+    kept["head: head.bias"] = torch.zeros(7)
+    again = started(nonfinite(), rollback(after=1))
+    again[2].load_state_dict(state)
+    before = values(again[0])
+    with pytest.raises(CheckpointError, match=r'"head: head.bias" has the shape \(3,\), and the snapshot'):
+        again[1].step()
+    assert same(before, values(again[0]))
+
+
+def test_where_training_ends_weights_do_not_go_back() -> None:
+    parts = started(nonfinite(), rollback(after=2), stop(after=2))
+    go(parts, range(4))
+    before = values(parts[0])
+    with pytest.raises(StoppedError, match="Weights are those after that update"):
+        go(parts, range(4, 9), dict.fromkeys(range(4, 9), poison("head.bias")))
+    assert same(learned(parts[0], before), learned(parts[0], values(parts[0])))
+    assert "rollback" not in [action for action, _ in actions(parts[2])]
+
+
+def test_a_group_whose_rate_is_set_anew_is_cut_anew() -> None:
+    parts = started(ratio("head | stem", high=1e-6, patience=0, factor=0.5, floor=0.5))
+    go(parts, range(3))
+    cut = parts[2].rates["head"]
+    go(parts, [3])
+    assert parts[2].rates["head"] > 0.9 * cut  # its floor is reached
+    parts[2].set("head", lr=0.5)
+    go(parts, [4])
+    scales = [one.value for one in parts[2].journal if one.cause.startswith("ratio") and one.step > 4]
+    assert scales == [0.5]  # of the head alone
+
+
+def test_a_metric_told_within_the_closure_holds_back_that_update() -> None:
+    parts = started(nonfinite(metric="loss"))
+    model, optimizer, scheduler = parts
+
+    def evaluate() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = loss_at(model, 0)
+        loss.backward()
+        scheduler.observe(loss=math.nan)
+        return loss
+
+    before = model.head.weight.detach().clone()
+    optimizer.step(evaluate)
+    assert torch.equal(before, model.head.weight)
+
+
+def test_what_evaluates_the_loss_itself_cannot_be_guarded() -> None:
+    model = net()
+    recipe = pg.Recipe(optimizer="lbfgs", lr=0.1, controllers=[nonfinite()])
+    with pytest.raises(PlanError, match="evaluates the loss itself, such as LBFGS"):
+        pg.build(pg.plan(model, recipe, steps=9))
+
+
+def test_guards_wait_while_the_scheduler_does() -> None:
+    model, optimizer, scheduler = started(ratio(high=1e-9, patience=0, factor=0.5))
+    before = torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0, 3)
+    both = torch.optim.lr_scheduler.SequentialLR(optimizer, [before, scheduler], [4])
+    for step in range(4):
+        optimizer.zero_grad()
+        loss_at(model, step).backward()
+        optimizer.step()
+        both.step()
+    assert not scheduler.journal
+
+
+def test_a_run_saved_before_there_were_guards() -> None:
+    parts, again = started(), started()
+    go(parts, range(3))
+    state = parts[2].state_dict()
+    del state["guards"]
+    again[2].load_state_dict(state)
+    assert again[2].last_epoch == 3
+
+
+def test_an_order_that_no_guard_gives() -> None:
+    parts = started(nonfinite(), rollback(after=1))
+    go(parts, range(4), {3: poison("head.bias")})
+    state = parts[2].state_dict()
+    state["guards"]["orders"][0]["action"] = "dance"
+    with pytest.raises(CheckpointError, match="The saved run was to do 'dance', which no guard orders"):
+        parts[2].load_state_dict(state)

@@ -1,8 +1,19 @@
 """How far the product of a controller's own factors may go."""
 
 import math
+from collections.abc import Container, Mapping
+from typing import Any
 
 from paramgroups.control.checks import LARGEST, SMALLEST
+
+
+def anew(groups: Mapping[str, Mapping[str, Any]], names: Container[str]) -> dict[str, Mapping[str, Any]]:
+    """What is remembered of groups where the rates of some were set anew: their factors are gone.
+
+    >>> anew({"head": {"product": 0.25}, "stem": {"product": 0.5}}, ["head"])
+    {'head': {'product': 1.0}, 'stem': {'product': 0.5}}
+    """
+    return {name: {**one, "product": 1.0} if name in names else one for name, one in groups.items()}
 
 
 def bounded(product: float, factor: float, floor: float, ceiling: float | None) -> tuple[float, float]:

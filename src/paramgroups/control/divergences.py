@@ -2,11 +2,11 @@
 """Cuts the rate of a group that runs away from what it was, and leaves the others."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Literal
 
-from paramgroups.control.bounding import bounded
+from paramgroups.control.bounding import anew, bounded
 from paramgroups.control.checks import GUARD_CHECKS
 from paramgroups.control.guarding import Guard, Report, Verdict
 from paramgroups.control.robust import EMPTY, median, remembered
@@ -99,9 +99,9 @@ class divergence(Written, Guard):
                 verdicts += [self._verdict(name, change, value, one)] if change != 1 else []
         return {"groups": groups}, verdicts
 
-    def dropped(self, state: State) -> State:
-        """As before its first cut."""
-        return {"groups": {name: {**one, "product": 1.0} for name, one in state["groups"].items()}}
+    def dropped_of(self, state: State, groups: Container[str]) -> State:
+        """As before its first cut of these groups."""
+        return {"groups": anew(state["groups"], groups)}
 
     def _values(self, report: Report) -> list[tuple[str, float]]:
         """What is judged of each group that moved."""

@@ -65,18 +65,20 @@ class nonfinite(Written, Guard):
         """Open to all that is finite, but for the update that the metric holds back."""
         return Gate(alone=self.alone, shut=state["shut"] is not None)
 
-    def judge(self, state: State, report: Report) -> tuple[State, Sequence[Verdict]]:
+    def judge(self, state: State, report: Report) -> tuple[State, Sequence[Verdict]]:  # noqa: ARG002  # it was made
         """Let go of what was held back."""
-        return released(state, report.step), ()
+        return released(state), ()
 
 
 def held(state: State, step: float, *, bad: bool) -> State:
-    """Its state with the update at a tick held back, perhaps because of what was told earlier."""
+    """Its state with the update at a tick held back, perhaps because of what was told earlier.
+
+    What was told of an update that was never made holds nothing back at a later tick.
+    """
     shut = step if bad or state["shut"] == step else None
     return state if shut == state["shut"] else {**state, "shut": shut}
 
 
-def released(state: State, step: float) -> State:
-    """Its state after the update at a tick."""
-    shut = state["shut"]
-    return state if shut is None or step < shut else {**state, "shut": None}
+def released(state: State) -> State:
+    """Its state after an update."""
+    return state if state["shut"] is None else {**state, "shut": None}

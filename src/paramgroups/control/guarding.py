@@ -1,7 +1,7 @@
 """What a guard is: a controller that is told of every update, and may hold the next one back."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -125,6 +125,10 @@ class Guard(Controller):
         Where it is so before the first update, those before that are kept.
         """
         return False
+
+    def dropped_of(self, state: State, groups: Container[str]) -> State:  # noqa: ARG002  # for those that scale
+        """Its state after the rates of some groups were set anew, which drops its factors there."""
+        return state
 
     def judge(self, state: State, report: Report) -> tuple[State, Sequence[Verdict]]:  # noqa: ARG002  # for those that judge
         """What it makes of an update: its next state, and what is to be done."""

@@ -2,11 +2,11 @@
 """Brings a group that moves too far for its size, or not far enough, back within bounds."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
-from paramgroups.control.bounding import bounded
+from paramgroups.control.bounding import anew, bounded
 from paramgroups.control.checks import GUARD_CHECKS, cut_or_none
 from paramgroups.control.guarding import Guard, Report, Verdict
 from paramgroups.control.writing import Written
@@ -96,9 +96,9 @@ class ratio(Written, Guard):
                 verdicts += [_verdict(name, change, found, bound, abs(one["off"]))] if change != 1 else []
         return {"groups": groups}, verdicts
 
-    def dropped(self, state: State) -> State:
-        """As before its first factor."""
-        return {"groups": {name: {**one, "product": 1.0} for name, one in state["groups"].items()}}
+    def dropped_of(self, state: State, groups: Container[str]) -> State:
+        """As before its first factor of these groups."""
+        return {"groups": anew(state["groups"], groups)}
 
     def _crossed(self, found: float) -> float | None:
         """The bound that a ratio is beyond."""

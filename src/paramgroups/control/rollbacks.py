@@ -38,7 +38,7 @@ class rollback(Written, Guard):
         >>> guard = rollback(after=2)
         >>> state, verdicts = guard.judge(guard.begin(), Report(0, {}))
         >>> verdicts
-        [Verdict(action='keep', groups=(), factor=1.0, reason='the first good update, at tick 0')]
+        [Verdict(action='keep', groups=(), factor=1.0, reason='the first good update, at tick 0', harm=True)]
         >>> for step in (1, 2):
         ...     state, verdicts = guard.judge(state, Report(step, {}, bad=("ratio",)))
         >>> verdicts[0].reason

@@ -124,7 +124,7 @@ class spike(Written, Guard):
     def judge(self, state: State, report: Report) -> tuple[State, Sequence[Verdict]]:
         """Remember the norms that were accepted."""
         if self.metric is not None:
-            return released(state, report.step), ()
+            return released(state), ()
         if self.alone:
             norms = {name: told.grad_norm for name, told in report.groups.items()}
             return self._followed(state, norms, report.refused), ()

@@ -1,7 +1,7 @@
 """What gradients must be for a step to be made of them, decided before anything is written."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from paramgroups.errors import OptimizerError
 from paramgroups.optim.backends.batch import NONFINITE, Floats, Ints
-from paramgroups.optim.clipping import factors_of
+from paramgroups.optim.clipping import clips, factors_of
 from paramgroups.optim.finding import Bools
 
 SQUARES = 0
@@ -83,8 +83,8 @@ def passage(
 ) -> Passage:
     """What of a step is made, and with which gradients.
 
-    Groups are left out first; the others are scaled to their limits, and clipped last. The norm that
-    `clip_norm` bounds is that of what is stepped, after its limits.
+    Groups are left out first; the others are scaled to the smallest of their limits, and clipped last. The
+    norm that `clip_norm` bounds is that of what is stepped, after its limits, and finite.
 
     Args:
         limits: The limits.
@@ -101,27 +101,52 @@ def passage(
         >>> found.shut.tolist(), found.factors.tolist()
         ([False, False, True], [0.5, 0.5, 1.0])
     """
-    squares, nonfinite = sums[:, SQUARES].tolist(), sums[:, NONFINITE].tolist()
-    outcomes = [_outcome(_checked(limit, len(groups)), squares, nonfinite, scale) for limit in limits]
-    shut, factors = np.zeros(len(groups), np.bool_), np.full(len(groups), scale)
-    for one in outcomes:
-        shut[list(one.limit.groups)] |= one.shut
-        factors[list(one.limit.groups)] *= one.factor
-    clipped = factors_of(groups, np.where(shut, 0.0, sums[:, SQUARES] * factors**2))
-    return Passage(shut, clipped * factors, outcomes)
+    shut, factors = np.zeros(len(groups), np.bool_), np.ones(len(groups))
+    outcomes: dict[int, Outcome] = {}
+    for clip in (False, True):  # what is left out counts in no norm that others are clipped by
+        chosen = [(place, limit) for place, limit in enumerate(limits) if limit.clip is clip]
+        totals = _totals({limit.groups for _, limit in chosen}, sums, shut if clip else None)
+        for place, limit in chosen:
+            outcomes[place] = one = _outcome(limit, *totals[limit.groups], scale)
+            if one.shut:
+                shut[list(limit.groups)] = True
+            elif one.factor != 1.0:
+                factors[list(limit.groups)] = np.minimum(factors[list(limit.groups)], one.factor)
+    factors *= scale
+    if clips(groups):
+        stepped = ~shut & np.isfinite(sums[:, SQUARES]) if limits else ~shut
+        factors *= factors_of(groups, np.where(stepped, sums[:, SQUARES], 0.0) * factors**2)
+    return Passage(shut, factors, [outcomes[place] for place in range(len(limits))])
 
 
-def _outcome(limit: Limit, squares: Sequence[float], nonfinite: Sequence[float], scale: float) -> Outcome:
-    norm = math.sqrt(sum(squares[group] for group in limit.groups)) * scale
-    odd = int(sum(nonfinite[group] for group in limit.groups))
+def _totals(
+    scopes: Iterable[tuple[int, ...]], sums: Floats, shut: Bools | None
+) -> dict[tuple[int, ...], tuple[float, float]]:
+    """Σg² and the count of what is not finite over the groups of each limit: several may share theirs.
+
+    Args:
+        scopes: The groups of each limit.
+        sums: The sums of all groups.
+        shut: The groups that do not count.
+
+    Raises:
+        OptimizerError: One names no group.
+    """
+    both, found = sums[:, [SQUARES, NONFINITE]], {}
+    if shut is not None and shut.any():
+        both[shut] = 0.0
+    for scope in scopes:
+        if lost := [group for group in scope if not 0 <= group < len(sums)]:
+            raise OptimizerError(f"A limit names group {lost[0]}, and there are {len(sums)}, from 0.")
+        squares, odd = both[list(scope)].sum(axis=0).tolist()
+        found[scope] = squares, odd
+    return found
+
+
+def _outcome(limit: Limit, squares: float, nonfinite: float, scale: float) -> Outcome:
+    if not limit.bound >= 0.0:
+        raise OptimizerError(f"{limit!r}: the bound is no number of at least 0. Give one, or math.inf.")
+    norm, odd = math.sqrt(squares) * scale, int(nonfinite)
     above = norm > limit.bound
     shut = limit.shut or odd > 0 or (above and not limit.clip)
     return Outcome(limit, norm, odd, shut, limit.bound / norm if above and not shut else 1.0)
-
-
-def _checked(limit: Limit, count: int) -> Limit:
-    if not limit.bound >= 0.0:
-        raise OptimizerError(f"{limit!r}: the bound is no number of at least 0. Give one, or math.inf.")
-    if lost := [group for group in limit.groups if group not in range(count)]:
-        raise OptimizerError(f"{limit!r} names group {lost[0]}, and there are {count}, from 0.")
-    return limit

@@ -30,6 +30,10 @@ SHARED = (RATE, "weight_decay")
 OURS = (OPTIMIZER, ROWS, *CLIPPING)
 """What groups of torch's own optimizers have not."""
 
+MADE_OF = ("_known", "_main", "_options", "_said", "skipped")
+TELLS = ("_told", "_seen", "_unscale", "outcomes")
+"""What a copy of an optimizer is made of, and what its last step has done."""
+
 KEYS = (*OURS, "params", "param_names", "name", "initial_lr")
 """What any group may have beside its optimizer's settings."""
 
@@ -105,7 +109,6 @@ class Optimizer(torch.optim.Optimizer):
         check_settings(self._main, settings, own)
         self._said = settings
         self.skipped = 0
-        self.limits: Sequence[Limit] = ()
         self._held: set[int] | None = set()
         self._forget()
         super().__init__(params, own | settings)
@@ -189,6 +192,11 @@ class Optimizer(torch.optim.Optimizer):
         return losses[0] if losses else None
 
     @property
+    def evaluates(self) -> bool:
+        """Whether a class evaluates the loss itself, so that nobody else sees its gradients."""
+        return any(job.stepper.evaluates for job in self._assigned())
+
+    @property
     def tells(self) -> bool:
         """Whether each step is summed up for `statistics`."""
         return self._options.statistics
@@ -254,16 +262,14 @@ class Optimizer(torch.optim.Optimizer):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy is made of; it lays out passes of its own."""
-        own = {
-            name: vars(self)[name] for name in ("_known", "_main", "_options", "_said", "skipped", "limits")
-        }
-        return {**super().__getstate__(), **own}
+        return {**super().__getstate__(), **{name: vars(self)[name] for name in (*MADE_OF, *TELLS)}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """What is loaded has other tensors, and may lack a setting that was added since it was saved."""
         super().__setstate__(state)
         self._held = None
         self._forget()
+        vars(self).update({name: state[name] for name in TELLS if name in state})
         for group in self.param_groups:
             self._fill(group)
 
@@ -279,6 +285,7 @@ class Optimizer(torch.optim.Optimizer):
         self._told: list[Told] = []
         self._seen: list[dict[str, Any]] = []
         self._unscale = 1.0
+        self.limits: Sequence[Limit] = ()
         self.outcomes: Sequence[Outcome] = ()
 
     def _assigned(self) -> list[Job]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from paramgroups.errors import OptimizerError, nearest
-from paramgroups.optim.backends.batch import STATISTICS, Floats, Ints, Sums
+from paramgroups.optim.backends.batch import NONFINITE, STATISTICS, Floats, Ints, Sums
 from paramgroups.optim.finding import Bools, reals
 from paramgroups.optim.parts import batch_sums
 
@@ -120,7 +120,14 @@ def _of_groups(told: Sequence[Told], labels: Sequence[str], scale: float) -> dic
         present[groups] = True
         for column in range(STATISTICS):
             sums[:, column] += np.bincount(groups, here[:, column], len(labels))
-    return {labels[group]: _statistics(sums[group], scale) for group in np.flatnonzero(present).tolist()}
+    sums[:, :NONFINITE] = np.sqrt(sums[:, :NONFINITE])
+    sums[:, 0] *= scale
+    rows = sums.tolist()
+    return {
+        labels[group]: Statistics(grads, weights, updates, int(odd))
+        for group, (grads, weights, updates, odd) in enumerate(rows)
+        if present[group]
+    }
 
 
 def _weighed(told: Told) -> Floats:

@@ -120,12 +120,6 @@ class Course:
         here = () if written is None else ((link.start, written),)
         return replace(self, chain=self.chain.then(link), exact=before + here + after)
 
-    def held(self, tick: float) -> "Course":
-        """This course where what stands at a tick is left there, whatever it is divided by from then on."""
-        before, rest = parted(self.exact, tick)
-        after = rest[1:] if rest and rest[0][0] == tick else rest
-        return replace(self, exact=(*before, (tick, self.at(tick)), *after))
-
     def over(self, horizon: Horizon, tick: float, made: Callable[[Timing], Timing]) -> "Course":
         """This course where training is found to be longer, or shorter, at a tick.
 

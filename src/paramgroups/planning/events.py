@@ -186,16 +186,9 @@ def _edited_rows(group: Group, rows: Rows, event: Event) -> Group:
 
 
 def _changed(target: T, event: Event, written: Any = None) -> T:
-    """A group, or rows, with an edit heard.
-
-    Where the rate was written by hand, an update was made with the decay that stood there: it stays in that
-    tick, and is divided by the new rate after it.
-    """
+    """A group, or rows, with an edit heard."""
     link = link_of(event, course_of(target, event.hyper).horizon)
-    courses = {event.hyper: with_link(target, event.hyper, link, written)}
-    if target.profile.independent and (event.hyper, event.action) == ("lr", "write"):
-        courses[DECAY] = target.profile.courses[DECAY].held(event.step)
-    made = with_courses(target, courses)
+    made = with_courses(target, {event.hyper: with_link(target, event.hyper, link, written)})
     _check_decay(made, event.step)
     return made
 

@@ -62,7 +62,7 @@ def never_trained(frozen: Sequence[Row]) -> list[str]:
 def _part(segment: RowSegment, group: Group) -> str:
     """Rows of a tensor, and the values in which they differ at the start."""
     whole, own = group.profile.values(), segment.profile.values()
-    told = [f"{name} {decimal(value, DIGITS[0])}" for name, value in own.items() if value != whole[name]]
+    told = [f"{name} {decimal(value, DIGITS[0])}" for name, value in own.items() if value != whole.get(name)]
     return f"{segment.name}[{segment.start}:{segment.stop}] ({', '.join(told) or 'over time'})"
 
 

@@ -178,6 +178,8 @@ class Engine(LRScheduler):
     def _judge(self) -> None:
         """What the guards make of the last update, if they have not been asked yet."""
         self._check_driving()
+        if self._guards.wait and not self._seats.untouched:
+            self._take_writes()  # what it refuses must not lose a verdict
         self._do(self._guards.judge())
 
     def _do(self, done: Done) -> None:
@@ -247,23 +249,32 @@ class Engine(LRScheduler):
     def _before_update(self, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
         self._take_in()
         self._written = not self._seats.untouched  # what is written later acts on the next update only
+        if self._written and any(group.profile.independent for group in self._ledger.held):
+            self._take_writes()  # the decay of this very update is divided by what was written
         self._judge()
-        done = self._guards.act()
+        done = self._guards.act(self._freezing.frozen)
         self._do(done)
-        if done.events:
-            self._freezing.still()
-            check_going(done.events, self._ledger.journal)
+        check_going(done.events, self._ledger.journal)
         self._written = not self._seats.untouched
-        self._guards.arm(self._tick)
+        if not self._waits:
+            self._guards.arm(self._tick)
         self._freezing.hide()
-        return hiding(self._freezing.hide, args, named)
+        return hiding(self._after_loss, args, named)
+
+    def _after_loss(self) -> None:
+        """A closure has made gradients anew, and may have told a metric."""
+        self._freezing.hide()
+        self._guards.arm_again()
 
     def _count(self, *_: Any) -> None:
         self._clocks.update()
-        self._guards.note(self._tick)
+        if not self._waits:
+            self._guards.note(self._tick)
 
     def _before_load(self, state: dict[str, Any]) -> None:
         self._take_in()
+        with suppress(ParamGroupsError):  # what is loaded replaces what is wrong
+            self._judge()
         check_saved(state, self.optimizer)
 
     def _take_back(self) -> None:

@@ -78,9 +78,10 @@ class Feedback:
             if event.action == "set" and event.hyper == "lr" and event.until is None
             for name in event.names
         }
+        groups = {plan.group_of[name].name for name in names if name in plan.group_of}
         if names:
             self.states = tuple(
-                controller.dropped(state) if names.issuperset(_names_of(controller, plan)) else state
+                _dropped(controller, state, names, groups, plan)
                 for controller, state in zip(self.controllers, self.states, strict=True)
             )
 
@@ -180,6 +181,15 @@ def _names_of(controller: Controller, plan: Plan) -> Iterator[str]:
             for row, inside in zip(plan.index, matched, strict=True)
             if inside and row.name in plan.group_of
         )
+
+
+def _dropped(
+    controller: Controller, state: Mapping[str, Any], names: set[str], groups: set[str], plan: Plan
+) -> Mapping[str, Any]:
+    """What a controller remembers after these parameters, whole groups, were set anew."""
+    if isinstance(controller, Guard):
+        return controller.dropped_of(state, groups)
+    return controller.dropped(state) if names.issuperset(_names_of(controller, plan)) else state
 
 
 def _due(horizon: Horizon) -> int:

@@ -136,10 +136,10 @@ class Freezing:
             thaw(one.tensors)
         self._forget(one, forgotten)
 
-    def still(self) -> None:
-        """What is frozen now is forgotten again, after what the optimizer remembered was put back."""
-        for one in self._windowed:
-            self._forget(one, [piece for piece in one.pieces if not piece.live and not piece.kept])
+    @property
+    def frozen(self) -> set[int]:
+        """The identities of the tensors that a rule freezes now."""
+        return set(map(id, self._hidden))
 
     def _forget(self, one: Windowed, pieces: Sequence[Piece]) -> None:
         held, made_of = self._optimizer.param_groups[one.place], self._groups[one.place].profile.optimizer

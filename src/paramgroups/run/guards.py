@@ -1,23 +1,26 @@
 """Guards at work: what holds the next update back, and what is made of the last one."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
 from torch import nn
 from torch.optim import Optimizer as TorchOptimizer
 
-from paramgroups.control import Guard, Report, Verdict, gate_of, judge
+from paramgroups.control import Gate, Guard, Report, Verdict, gate_of, judge
 from paramgroups.errors import CheckpointError, PlanError, StoppedError, listing, shown
 from paramgroups.journal import Event, Journal
+from paramgroups.optim.finding import are_sharded, params_of
 from paramgroups.optim.limits import Limit
 from paramgroups.optim.optimizer import Optimizer
 from paramgroups.optim.statistics import Statistics
 from paramgroups.planning import Group, Plan
 from paramgroups.rules import Assignment, State
+from paramgroups.run.agreeing import in_any
 from paramgroups.run.choosing import Chosen
 from paramgroups.run.feedback import Feedback
 from paramgroups.run.ledger import Said
+from paramgroups.run.masking import SHARDING, wrapper_of
 from paramgroups.run.snapshots import Snapshot
 from paramgroups.run.watches import Watch, held_back, watches_of
 
@@ -28,6 +31,7 @@ LAST = 5
 """So many of the last events are told where a guard ends the training."""
 
 
+Asked = tuple[Watch, Gate | None]
 Answer = tuple[Watch, State, Sequence[Verdict]]
 
 
@@ -77,6 +81,8 @@ class Guards:
         numbered = enumerate(feedback.controllers)
         self._guards = [(place, guard) for place, guard in numbered if isinstance(guard, Guard)]
         self._optimizer = _telling(optimizer, self._guards)
+        if isinstance(optimizer, Optimizer):
+            optimizer.limits = ()  # of whoever guarded it before
         self._watches: list[Watch] = []
         self._armed: list[Watch] = []
         self._waiting: float | None = None
@@ -84,7 +90,9 @@ class Guards:
         self._kept: dict[int, Snapshot] = {}
         self._copies: dict[int, Snapshot] = {}  # of the last update, kept if it turns out to be good
         self._back: tuple[Limit, ...] = ()
+        self._rests = False  # the last update was left out because weights had gone back
         self._windowed: list[Group] = []
+        self._thaws: set[str] = set()
         self._live: set[str] | None = None  # of the groups that are frozen now and then, at the last update
 
     def follow(self, groups: Sequence[Group], held: Sequence[Group]) -> None:
@@ -100,11 +108,29 @@ class Guards:
         for watch in self._watches:
             if watch.place not in self._kept and watch.guard.due(states[watch.place]):
                 self._kept[watch.place] = self._taken(watch, tick)
-        gates = [(watch, gate_of(watch.guard, states[watch.place])) for watch in self._watches]
-        thawed = self._thawed(tick)
+        self._thaws = self._thawed(tick)
+        self.arm_again()
+
+    def arm_again(self) -> None:
+        """Tell the optimizer anew: a metric may have been told since."""
+        if self._optimizer is None:
+            return
+        states, thawed = self._feedback.states, self._thaws
+        gates = self._agreed([(one, gate_of(one.guard, states[one.place])) for one in self._watches])
         limits = [(watch, limit) for watch, gate in gates if gate for limit in watch.limits(gate, thawed)]
         self._armed = [watch for watch, _ in limits]
         self._optimizer.limits = [*(limit for _, limit in limits), *self._back]
+
+    def _agreed(self, gates: Sequence[Asked]) -> Sequence[Asked]:
+        """Gates that a metric shuts in any process are shut in all: each may have told its own."""
+        told = [(watch.place, gate.shut) for watch, gate in gates if gate and watch.guard.metrics]
+        if not told or self._optimizer is None:
+            return gates
+        flags = in_any([shut for _, shut in told], self._optimizer.param_groups[0]["params"][0].device)
+        shut = {place for (place, _), flag in zip(told, flags, strict=True) if flag}
+        return [
+            (one, replace(gate, shut=True) if gate and one.place in shut else gate) for one, gate in gates
+        ]
 
     def _thawed(self, tick: float) -> set[str]:
         """The groups that thaw at a tick."""
@@ -113,21 +139,23 @@ class Guards:
         return set() if before is None else now - before
 
     def note(self, tick: float) -> None:
-        """An update was made at a tick, and is to be judged: at the latest before the next.
-
-        One whose gradients were those of weights that have gone back tells nothing.
-        """
+        """An update was made at a tick, and is to be judged: at the latest before the next."""
         if self._optimizer is None:
             return
-        self._waiting = None if self._back else tick
-        self._back = ()
+        self._waiting, self._rests, self._back = tick, bool(self._back), ()
+        self._optimizer.limits = ()  # they are those of one update
         for watch in self._watches:
             if watch.guard.due(self._feedback.states[watch.place]):
                 self._copies[watch.place] = self._taken(watch, tick)
 
     def _taken(self, watch: Watch, tick: float) -> Snapshot:
         assert self._optimizer is not None  # noqa: S101  # there are guards
-        return Snapshot.taken(self._optimizer, tuple(watch.groups.values()), self._model, tick)
+        return Snapshot.taken(self._optimizer, watch.groups, self._model, tick)
+
+    @property
+    def wait(self) -> bool:
+        """Whether an update has not been judged yet."""
+        return self._waiting is not None
 
     def judge(self) -> Done:
         """What the guards make of the last update; `act` does what waits for the next.
@@ -137,10 +165,11 @@ class Guards:
         """
         if self._waiting is None or self._optimizer is None:
             return Done([], [])
-        step, optimizer, seen = self._waiting, self._optimizer, self._optimizer.statistics()
+        step, optimizer = self._waiting, self._optimizer
+        seen = {} if self._rests else optimizer.statistics()
         back = list(held_back(list(zip(self._armed, optimizer.outcomes, strict=False)), step))
         events, refused = [event for event, _ in back], {name for _, groups in back for name in groups}
-        answers = self._answers(step, seen, refused) if seen else []
+        answers = self._answers(step, seen, refused)
         self._waiting = None
         said = list[Said]()
         for watch, state, verdicts in answers:
@@ -155,37 +184,53 @@ class Guards:
         return Done(events, said)
 
     def _answers(self, step: float, seen: Mapping[str, Statistics], refused: set[str]) -> list[Answer]:
-        """What each makes of the last update; those that answer to the others are asked last."""
+        """What each makes of the last update; those that answer to the others are asked last.
+
+        One that tells nothing lets go all the same of what a metric held back: a gradient scaler may have
+        left it out, or its gradients were those of weights that have gone back.
+        """
         found, bad = list[Answer](), list[str]()
-        for watch in sorted(self._watches, key=lambda one: one.guard.answers):
-            groups = {name: seen[name] for name in watch.groups if name in seen}
+        told: dict[tuple[str, ...], dict[str, Statistics]] = {}
+        asked = [watch for watch in self._watches if seen or watch.guard.metrics]
+        for watch in sorted(asked, key=lambda one: one.guard.answers):
+            scope = tuple(watch.groups)
+            if scope not in told:
+                told[scope] = {name: seen[name] for name in scope if name in seen}
+            groups = told[scope]
             out = frozenset(refused & groups.keys())
-            report = Report(step, groups, out, tuple(bad) if watch.guard.answers else ())
+            report = Report(step, groups, out, tuple(dict.fromkeys(bad)) if watch.guard.answers else ())
             state, verdicts = judge(watch.guard, self._feedback.states[watch.place], report)
             found.append((watch, state, verdicts))
             if out or any(one.harm and one.action != "keep" for one in verdicts):
                 bad.append(watch.guard.title)
         return found
 
-    def act(self) -> Done:
-        """Do what was ordered."""
+    def act(self, frozen: Container[int]) -> Done:
+        """Do what was ordered; where training ends, weights stay as they are.
+
+        Args:
+            frozen: The identities of the tensors that are frozen now, which do not go back.
+
+        Raises:
+            CheckpointError: Weights cannot go back. Nothing is written then.
+        """
         done, orders, self._orders = Done([], []), self._orders, []
         watches = {watch.place: watch for watch in self._watches}
-        for order in orders:
+        stops = [order for order in orders if order.verdict.action == "stop"]
+        for order in stops or orders:
             watch, verdict = watches[order.place], order.verdict
-            if verdict.action == "stop":
+            if stops:
                 done.events.append(watch.event(order.step, "stop", (), {"reason": verdict.reason}))
             elif order.place in self._kept:
-                done.events.append(self._go_back(watch, order))
+                done.events.append(self._go_back(watch, order, frozen))
                 done.said.extend(_factor(watch, verdict.factor))
         return done
 
-    def _go_back(self, watch: Watch, order: Order) -> Event:
+    def _go_back(self, watch: Watch, order: Order, frozen: Container[int]) -> Event:
         assert self._optimizer is not None  # noqa: S101  # it judged
         kept = self._kept[watch.place]
-        places = tuple(watch.groups.values())
-        kept.restore(self._optimizer, places, self._model)
-        self._back += (Limit(places, shut=True),)
+        kept.restore(self._optimizer, watch.groups, self._model, frozen)
+        self._back += (Limit(tuple(watch.groups.values()), shut=True),)
         said = {"to": kept.step, "reason": order.verdict.reason}
         return watch.event(order.step, "rollback", tuple(watch.groups), said)
 
@@ -221,6 +266,8 @@ class Guards:
             raise CheckpointError(
                 f"The saved run has a guard in place {min(lost)}, and the recipe has none there."
             )
+        if odd := [one.verdict.action for one in read if one.verdict.action not in ("rollback", "stop")]:
+            raise CheckpointError(f"The saved run was to do {shown(odd[0])}, which no guard orders.")
         return read, kept, live
 
     def load(self, orders: list[Order], kept: dict[int, Snapshot], live: set[str] | None) -> None:
@@ -271,5 +318,16 @@ def _telling(optimizer: TorchOptimizer, guards: Sequence[tuple[int, Guard]]) -> 
         raise PlanError(
             f"{titles}: a guard reads statistics of the updates, and the optimizer was made with "
             "statistics=False. Leave that out."
+        )
+    if optimizer.evaluates:
+        raise PlanError(
+            f"{titles}: an optimizer that evaluates the loss itself, such as LBFGS, sees gradients that "
+            "nobody else sees, and so no guard. Leave guards out, or name another optimizer."
+        )
+    params, _ = params_of(optimizer.param_groups)
+    if are_sharded(params) or wrapper_of(params) in SHARDING:
+        raise PlanError(
+            f"{titles}: parameters are spread over several processes, and each would judge the part of an "
+            "update that it holds. Leave guards out, or the parameters whole (DistributedDataParallel)."
         )
     return optimizer

@@ -24,6 +24,9 @@ WRAPPERS = {
 }
 """What fixes, when a model is wrapped, whose gradients are exchanged; and where its type is, once loaded."""
 
+SHARDING = ("FullyShardedDataParallel", "fully_shard")
+"""Those that spread parameters over the processes."""
+
 
 class Choice(NamedTuple):
     """How it is done.

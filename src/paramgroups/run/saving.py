@@ -12,6 +12,10 @@ WAITING = -1
 """The `last_epoch` that torch's SequentialLR gives a scheduler before its turn."""
 
 
+UNGUARDED: Mapping[str, Any] = {"orders": (), "kept": {}, "live": None}
+"""What a run without guards has to save of them."""
+
+
 class Saved(NamedTuple):
     """What a saved scheduler remembered.
 
@@ -47,7 +51,14 @@ def read_state(state: Any) -> Saved:
         steps, ahead = _count(state["_step_count"], 0), _count(state["ahead"], 0, len(journal))
         tick, unit = _read_tick(state["last_epoch"]), str(state["unit"])
         return Saved(
-            tick, steps, journal, state["feedback"], state["guards"], bool(state["updated"]), ahead, unit
+            tick,
+            steps,
+            journal,
+            state["feedback"],
+            state.get("guards", UNGUARDED),
+            bool(state["updated"]),
+            ahead,
+            unit,
         )
     except (
         LookupError,

@@ -1,6 +1,6 @@
 """Weights that were good, kept in memory to go back to."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,55 +10,78 @@ from torch.optim import Optimizer
 
 from paramgroups.errors import CheckpointError, shown
 
-States = Mapping[str, Mapping[str, Any]]
+Tensors = Mapping[str, Tensor]
+Places = Mapping[str, int]
+"""Groups by name, and where they stand in the optimizer."""
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """Copies of some groups' parameters, of what the optimizer remembers of them, and of the model's buffers.
+    """Copies of some groups' parameters, of what the optimizer remembers of them, and of their buffers.
 
     Attributes:
         step: The tick of the update after which they were taken.
-        params: The parameters by name.
-        states: What the optimizer remembered of each, by name.
-        buffers: The model's buffers, such as running statistics, by name.
+        params: The parameters, each by its group and its name: a group that joined may have any names.
+        states: What the optimizer remembered of each.
+        buffers: Buffers, such as running statistics, by name: of the modules that hold these parameters and
+            no others that are trained.
     """
 
     step: float
-    params: Mapping[str, Tensor]
-    states: States
-    buffers: Mapping[str, Tensor]
+    params: Tensors
+    states: Mapping[str, Mapping[str, Any]]
+    buffers: Tensors
 
     @classmethod
     @torch.no_grad()
-    def taken(
-        cls, optimizer: Optimizer, groups: Collection[int], model: nn.Module | None, step: float
-    ) -> "Snapshot":
+    def taken(cls, optimizer: Optimizer, groups: Places, model: nn.Module | None, step: float) -> "Snapshot":
         """Copy what there is now.
 
         Args:
             optimizer: The optimizer.
-            groups: The numbers of the groups.
-            model: The model whose buffers are copied; None: none are.
+            groups: The groups.
+            model: The model that has the buffers; None: none are copied.
             step: The tick of the last update.
         """
         params = dict(_named(optimizer, groups))
         states = {name: _copied(optimizer.state.get(param, {})) for name, param in params.items()}
-        buffers = {} if model is None else {name: one.clone() for name, one in model.named_buffers()}
+        buffers = {name: one.clone() for name, one in _buffers(optimizer, groups, model)}
         return cls(step, {name: param.detach().clone() for name, param in params.items()}, states, buffers)
 
     @torch.no_grad()
-    def restore(self, optimizer: Optimizer, groups: Collection[int], model: nn.Module | None) -> None:
-        """Write it back. What has come since, such as the memory of what was thawed, begins anew."""
-        for name, param in _named(optimizer, groups):
+    def restore(
+        self, optimizer: Optimizer, groups: Places, model: nn.Module | None, frozen: Container[int]
+    ) -> None:
+        """Write it back; what is frozen now stays as it is. What has come since begins anew.
+
+        Args:
+            optimizer: The optimizer.
+            groups: The groups.
+            model: The model that has the buffers.
+            frozen: The identities of the tensors that are frozen now.
+
+        Raises:
+            CheckpointError: A parameter has another shape. Nothing is written then.
+        """
+        live = [(name, one) for name, one in _named(optimizer, groups) if _learns(one, frozen)]
+        self._check(live)
+        for name, param in live:
             optimizer.state.pop(param, None)
             if name in self.params:
                 param.copy_(self.params[name])
                 if self.states[name]:
                     optimizer.state[param] = _copied(self.states[name])
-        for name, buffer in () if model is None else model.named_buffers():
-            if name in self.buffers:
+        for name, buffer in _buffers(optimizer, groups, model, frozen):
+            if name in self.buffers and self.buffers[name].shape == buffer.shape:
                 buffer.copy_(self.buffers[name])
+
+    def _check(self, live: list[tuple[str, Tensor]]) -> None:
+        for name, param in live:
+            if name in self.params and self.params[name].shape != param.shape:
+                raise CheckpointError(
+                    f'"{name}" has the shape {tuple(param.shape)}, and the snapshot to go back to '
+                    f"{tuple(self.params[name].shape)}: it was resized since, or is of another model."
+                )
 
     @property
     def data(self) -> dict[str, Any]:
@@ -86,10 +109,39 @@ class Snapshot:
         raise CheckpointError("A snapshot of weights holds what is no tensor. Load what state_dict() gave.")
 
 
-def _named(optimizer: Optimizer, groups: Collection[int]) -> Iterator[tuple[str, Tensor]]:
-    for number in groups:
+def _named(optimizer: Optimizer, groups: Places) -> Iterator[tuple[str, Tensor]]:
+    for name, number in groups.items():
         group = optimizer.param_groups[number]
-        yield from zip(group["param_names"], group["params"], strict=True)
+        names = group.get("param_names") or map(str, range(len(group["params"])))
+        yield from ((f"{name}: {one}", param) for one, param in zip(names, group["params"], strict=True))
+
+
+def _buffers(
+    optimizer: Optimizer, groups: Places, model: nn.Module | None, frozen: Container[int] = ()
+) -> Iterator[tuple[str, Tensor]]:
+    """The buffers of modules, or of what is around them, that hold parameters of these groups alone."""
+    if model is None:
+        return
+    all_of = {group: held["params"] for group, held in enumerate(optimizer.param_groups)}
+    chosen = set(groups.values())
+    ours = {id(one) for group in chosen for one in all_of[group] if _learns(one, frozen)}
+    others = {id(one) for group in all_of.keys() - chosen for one in all_of[group]}
+    for path, module in model.named_modules():
+        near = _holders(model, path)
+        if any(id(one) in ours for one in near) and not any(id(one) in others for one in near):
+            for name, buffer in module.named_buffers(recurse=False):
+                yield f"{path}.{name}" if path else name, buffer
+
+
+def _holders(model: nn.Module, path: str) -> list[nn.Parameter]:
+    """The parameters of a module, or of the nearest around it that has some."""
+    while not (found := list(model.get_submodule(path).parameters())) and path:
+        path = path.rpartition(".")[0]
+    return found
+
+
+def _learns(param: Tensor, frozen: Container[int]) -> bool:
+    return param.requires_grad and id(param) not in frozen
 
 
 def _copied(state: Mapping[str, Any]) -> dict[str, Any]:

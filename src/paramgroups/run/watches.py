@@ -89,7 +89,8 @@ def watches_of(
 def held_back(armed: Sequence[tuple[Watch, Outcome]], step: float) -> Iterator[tuple[Event, tuple[str, ...]]]:
     """What limits did to an update, and to which groups; what several shut is told of the first."""
     told: set[str] = set()
-    for watch, one in armed:
+    acted = [(watch, one) for watch, one in armed if one.shut or one.factor != 1.0]
+    for watch, one in sorted(acted, key=lambda pair: not pair[1].shut):
         groups = tuple(name for name in watch.of(one) if name not in told)
         said = _numbers(one)
         if one.shut and groups:

@@ -1,13 +1,16 @@
 """Runs under DistributedDataParallel, each as one of two processes makes it."""
 
+import math
 from functools import partial
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 import paramgroups as pg
+from paramgroups.control import nonfinite, ratio, spike
 from tests.run.distributed import training
 from tests.run.distributed.processes import Scenario
 from tests.run.distributed.training import (
@@ -161,6 +164,29 @@ def remembered() -> Any:
     return counts, all(torch.equal(moments[1], one) for one in moments[2:5])
 
 
+def guarded() -> dict[str, Any]:
+    """Each process tells a loss of its own, and one of them is NaN at one step."""
+    model = network()
+    recipe = pg.Recipe(
+        optimizer="adamw",
+        lr=0.02,
+        controllers=[nonfinite(metric="loss"), spike(metric="loss", least=3), ratio(high=1e-3, patience=0)],
+    )
+    plan = pg.plan(model, recipe, steps=STEPS)
+    wrapped = DistributedDataParallel(model)
+    optimizer, scheduler = training.build(plan, model=wrapped)
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        loss = training.loss_at(wrapped, step)
+        loss.backward()
+        bad = step == 5 and dist.get_rank() == 1
+        scheduler.observe(loss=math.nan if bad else loss.detach())
+        optimizer.step()
+        scheduler.step()
+    told = [(event.action, event.step, event.names) for event in scheduler.journal]
+    return {"whole": whole(wrapped), "told": told}
+
+
 SCENARIOS: dict[str, Scenario] = {
     "torch, thawed": partial(grads_of_torch, thaw=True),
     "torch, frozen": partial(grads_of_torch, thaw=False),
@@ -176,4 +202,5 @@ SCENARIOS: dict[str, Scenario] = {
     "by hand": frozen_by_hand,
     "closure": by_closure,
     "remembered": remembered,
+    "guarded": guarded,
 }

@@ -10,6 +10,7 @@ from torch import nn
 from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 
 import paramgroups as pg
+from paramgroups.control import nonfinite
 from tests.run.distributed.processes import Scenario
 from tests.run.distributed.training import (
     ALWAYS,
@@ -58,6 +59,12 @@ def through(name: str, rules: tuple[pg.Rule, ...], *, before: bool = False) -> d
     }
 
 
+def guarded(name: str) -> None:
+    model = network()
+    plan = pg.plan(model, pg.Recipe(optimizer="adamw", lr=0.02, controllers=[nonfinite()]), steps=9)
+    build(plan, model=WRAPPINGS[name](model))
+
+
 SCENARIOS: dict[str, Scenario] = {
     f"{name}, {what}": partial(through, name, rules, before=before)
     for name in WRAPPINGS
@@ -66,4 +73,4 @@ SCENARIOS: dict[str, Scenario] = {
         ("before", ALWAYS, True),
         ("late", ALWAYS, False),
     )
-}
+} | {f"{name}, guarded": partial(guarded, name) for name in WRAPPINGS}

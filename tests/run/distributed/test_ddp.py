@@ -110,3 +110,11 @@ def test_a_closure_makes_no_gradient_that_moves_what_is_frozen(found: dict[str, 
 
 def test_what_is_to_be_remembered_is(found: dict[str, list[Any]]) -> None:
     assert found["remembered"] == [([1, 2, 2, 2, 2, 3, 4], True)] * 2
+
+
+def test_a_loss_that_one_process_alone_finds_bad_holds_back_all(found: dict[str, list[Any]]) -> None:
+    here, there = found["guarded"]
+    assert here["told"] == there["told"]
+    assert [step for action, step, _ in here["told"] if action == "skip"] == [5]
+    assert any(action == "scale" for action, _, _ in here["told"])
+    assert same(here["whole"], there["whole"])

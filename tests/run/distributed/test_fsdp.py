@@ -37,3 +37,9 @@ def test_what_was_not_is_masked_and_told(found: dict[str, list[Any]], name: str)
     assert close(here["whole"], alone(ALWAYS))
     assert (here["still"], here["flags"]) == ([True] * STEPS, {True})
     assert "4 parameters that the plan never trains" in here["reason"]
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+def test_guards_refuse_a_part_of_each_parameter(found: dict[str, list[Any]], wrapping: str) -> None:
+    for one in found[f"{wrapping}, guarded"]:
+        assert one.startswith('PlanError: nonfinite("**"): parameters are spread over several processes')

@@ -1,0 +1,106 @@
+"""Tables of the kept results, as pages show them."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+Kept = Mapping[str, Any]
+
+MEGA = 1e6
+MARKER = re.compile(r"<!-- table: (\w+) -->\n(?:(?:(?!<!--).*\n)*<!-- end: \1 -->\n)?")
+"""A line that names a table; once it is filled, also the table and the line that ends it."""
+
+
+def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Rows of text as a table of a page: words to the left, numbers to the right."""
+    headings = list(headings)
+    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
+    return (
+        "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        .replace("| --- |", "|---|")
+        .replace(" ---: |", "---:|")
+    )
+
+
+def asked(kept: Kept) -> str:
+    """What was asked of ratios, and what was measured."""
+    return table(["ratio", "of", "asked", "measured", "holds"], map(claim, kept["claims"]))
+
+
+def claim(row: Mapping[str, Any]) -> list[str]:
+    """What was asked of a ratio, and what was measured."""
+    held = "yes" if row["held"] else "no"
+    return [row["says"], row["model"], row["asked"], f"{row['measured']:.2f}", held]
+
+
+def after(start: str, names: Iterable[str]) -> list[str]:
+    """What follows that start in the names that have it."""
+    return [name.removeprefix(start) for name in names if name.startswith(start)]
+
+
+def quotient(found: float | None) -> str:
+    """A number as a cell; a dash where nothing was measured."""
+    return "–" if found is None else f"{found:.2f}"
+
+
+def freezing(kept: Kept) -> str:
+    """What a training step takes and keeps with a frozen backbone, model by model."""
+    return "\n\n".join(frozen(kept, model) for model in kept["batches"])
+
+
+def frozen(kept: Kept, model: str) -> str:
+    """The ways of freezing it, each with its time and with what is in memory."""
+    seconds, sizes = kept["median seconds"][model], kept["bytes"][model]
+    parts = list(next(iter(sizes.values())))
+    return table(
+        [f"{model}, {kept['batches'][model]}", "ms a step", "/ by hand", *(f"{part}, MB" for part in parts)],
+        (
+            [
+                way,
+                f"{seconds[way] * 1e3:.1f}",
+                quotient(kept["ratios to by hand"][model][way]),
+                *(f"{sizes[way][part] / MEGA:,.1f}" for part in parts),
+            ]
+            for way in seconds
+        ),
+    )
+
+
+def guards(kept: Kept) -> str:
+    """What each set of guards adds to a step, in all groupings."""
+    ratios, more = kept["ratios to none"], kept["microseconds more"]
+    names = list(ratios)
+    return table(
+        ["guards on / off (µs more)", *names],
+        ([told, *(added(ratios[name], more[name], told) for name in names)] for told in more[names[0]]),
+    )
+
+
+def added(ratios: Mapping[str, float], more: Mapping[str, float], told: str) -> str:
+    """How many times as long a step takes, and how much longer."""
+    return f"{ratios[told]:.3f} ({more[told]:,.0f})" if told in more else quotient(None)
+
+
+TABLES: Mapping[str, Callable[[Kept], str]] = {"freezing": freezing, "guards": guards}
+"""The tables that pages name, each of the results of that name."""
+
+
+def filled(text: str, tables: Mapping[str, str]) -> str:
+    r"""A page with the tables that it names, where they are there.
+
+    >>> print(filled("<!-- table: speed -->\n\nEnd.", {"speed": "| 2.00 |"}))
+    <!-- table: speed -->
+    <BLANKLINE>
+    | 2.00 |
+    <BLANKLINE>
+    <!-- end: speed -->
+    <BLANKLINE>
+    End.
+    """
+
+    def put(found: re.Match[str]) -> str:
+        name = found[1]
+        kept = f"<!-- table: {name} -->\n\n{tables.get(name)}\n\n<!-- end: {name} -->\n"
+        return kept if name in tables else found[0]
+
+    return MARKER.sub(put, text)
