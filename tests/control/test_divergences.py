@@ -93,7 +93,8 @@ def test_what_tells_nothing_is_as_unseen(of: Any) -> None:
     run.judge(report(0, head=stats(update=0.0), stem=stats(weight=0.0, update=0.0)))
     run.judge(report(1, refused=["head"], head=stats(update=0.5)))
     run.judge(report(2, head=stats(math.inf, update=math.nan)))
-    assert run.state == {"groups": {}}
+    assert run.state["groups"] == {}
+    assert not any(run.state["late"])
 
 
 def test_rates_set_anew_drop_its_factors_and_keep_what_was_seen() -> None:
@@ -101,7 +102,8 @@ def test_rates_set_anew_drop_its_factors_and_keep_what_was_seen() -> None:
     for value in [*CALM, 1.0]:
         run.judge(report(run.step, head=stats(weight=1.0, update=value)))
     before = run.state["groups"]["head"]
-    run.state = run.guard.dropped(run.state)
+    assert run.guard.dropped_of(run.state, ["stem"]) == run.state
+    run.state = run.guard.dropped_of(run.state, ["head"])
     assert run.state["groups"]["head"] == {**before, "product": 1.0}
     assert before["product"] == 0.5
 
@@ -155,3 +157,16 @@ def test_its_repr_pastes_back(guard: divergence) -> None:
 def test_what_has_no_meaning_is_refused(make: Callable[[], Any], message: str) -> None:
     with pytest.raises(RuleError, match=message):
         make()
+
+
+@given(st.lists(st.floats(0.5, 2.0), min_size=1, max_size=80))
+def test_what_came_late_is_in_the_windows_in_its_order(values: list[float]) -> None:
+    run = Run(guard_of(patience=0))
+    for value in values:
+        run.judge(report(run.step, head=stats(weight=1.0, update=value)))
+    guard, one = run.guard, run.state["groups"]["head"]
+    assert isinstance(guard, divergence)
+    late = [told["head"] for told in run.state["late"]]
+    assert [*one["values"], *late][-guard.window :] == values[-guard.window :]
+    assert (one["bound"] is not None) == (len(one["values"]) >= guard.least)
+    assert len(values) < guard.least or len(late) <= guard.window // 16 + 1

@@ -38,15 +38,6 @@ def test_of_several_metrics_before_one_update_one_is_enough() -> None:
     assert run.update(1.0) == {"a"}
 
 
-def test_a_metric_told_before_the_last_update_is_judged_stays() -> None:
-    run = Run(nonfinite(metric="loss"))
-    run.step = 8
-    run.tell(loss=NAN)
-    run.step = 7
-    run.update(1.0)
-    assert run.update(1.0) == {"a"}
-
-
 def test_an_update_that_was_never_made_holds_nothing_back() -> None:
     run = Run(nonfinite(metric="loss"))
     run.tell(loss=NAN)

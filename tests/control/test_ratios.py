@@ -91,7 +91,7 @@ def test_rates_set_anew_drop_its_factors() -> None:
     run = Run(ratio(high=0.01, factor=0.5, patience=0, floor=0.5))
     run.judge(report(0, head=stats(update=1.0)))
     assert run.judge(report(1, head=stats(update=1.0))) == ()
-    run.state = run.guard.dropped(run.state)
+    run.state = run.guard.dropped_of(run.state, run.state["groups"])
     assert run.judge(report(2, head=stats(update=1.0)))[0].factor == 0.5
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from paramgroups.control.bounding import anew, bounded
 from paramgroups.control.checks import GUARD_CHECKS
 from paramgroups.control.guarding import Guard, Report, Verdict
-from paramgroups.control.robust import EMPTY, median, remembered
+from paramgroups.control.robust import SHARE, median
 from paramgroups.control.writing import Written
 from paramgroups.errors import RuleError
 from paramgroups.optim.statistics import Statistics
@@ -18,7 +18,7 @@ from paramgroups.select import Selector
 
 HARMLESS = {"ratio": 0.01, "share": 0.1}
 """What is never too much: ten times the ratio that healthy training often shows, and a tenth of the whole."""
-FRESH: Mapping[str, Any] = {**EMPTY, "off": 0, "rest": 0, "product": 1.0}
+FRESH: Mapping[str, Any] = {"values": [], "bound": None, "off": 0, "rest": 0, "product": 1.0}
 """Of a group: its earlier values, bounded by their median × times, values in a row above that, how many yet
 to rest, its factors."""
 
@@ -85,40 +85,65 @@ class divergence(Written, Guard):
             )
 
     def begin(self) -> dict[str, Any]:
-        """What is remembered of each group."""
-        return {"groups": {}}
+        """What is remembered of each group, what came since, and after how much of that it is taken in."""
+        return {"groups": {}, "late": [], "due": 1}
 
     def judge(self, state: State, report: Report) -> tuple[State, Sequence[Verdict]]:
         """Cut what has been too much for too long."""
-        groups: dict[str, Any] = dict(state["groups"])
-        verdicts: list[Verdict] = []
-        for name, value in self._values(report):
-            groups[name] = one = self._counted(groups.get(name, FRESH), value)
+        values = self._values(report)
+        restless, above = self._restless(state["groups"], values)
+        verdicts = []
+        for name, one in restless.items():
             if one["off"] > self.patience:
-                groups[name], change = self._cut(one)
-                verdicts += [self._verdict(name, change, value, one)] if change != 1 else []
-        return {"groups": groups}, verdicts
+                restless[name], change = self._cut(one)
+                verdicts += [self._verdict(name, change, values[name], one)] if change != 1 else []
+        groups = {**state["groups"], **restless} if restless else state["groups"]
+        accepted = {name: value for name, value in values.items() if name not in above} if above else values
+        late = [*state["late"], accepted]
+        if len(late) < state["due"] and values.keys() <= groups.keys():
+            return {"groups": groups, "late": late, "due": state["due"]}, verdicts
+        return self._taken_in(groups, late), verdicts
+
+    def _restless(
+        self, groups: Mapping[str, Mapping[str, Any]], values: Mapping[str, float]
+    ) -> tuple[dict[str, Mapping[str, Any]], set[str]]:
+        """The groups that are above their bound, were lately, or rest; and those that are."""
+        found, above = dict[str, Mapping[str, Any]](), set[str]()
+        for name, value in values.items():
+            one = groups.get(name, FRESH)
+            high = one["bound"] is not None and value > one["bound"]
+            if high or one["off"] or one["rest"]:
+                off = one["off"] + 1 if high and not one["rest"] else 0
+                found[name] = {**one, "off": off, "rest": max(one["rest"] - 1, 0)}
+                above.update([name] if high else [])
+        return found, above
+
+    def _taken_in(self, groups: Mapping[str, Any], late: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+        """With all that came since in the windows, and their bounds taken anew."""
+        found = dict(groups)
+        for name in dict.fromkeys(name for values in late for name in values):
+            one = found.get(name, FRESH)
+            window = [*one["values"], *(values[name] for values in late if name in values)][-self.window :]
+            found[name] = {**one, "values": window, "bound": self._bound(window)}
+        counts = [len(one["values"]) for one in found.values()]
+        lacking = [self.least - count for count in counts if count < self.least]
+        return {"groups": found, "late": [], "due": max(1, min([*lacking, min(counts, default=0) // SHARE]))}
 
     def dropped_of(self, state: State, groups: Container[str]) -> State:
         """As before its first cut of these groups."""
-        return {"groups": anew(state["groups"], groups)}
+        return {**state, "groups": anew(state["groups"], groups)}
 
-    def _values(self, report: Report) -> list[tuple[str, float]]:
+    def _values(self, report: Report) -> dict[str, float]:
         """What is judged of each group that moved."""
         moved = {name: told for name, told in report.groups.items() if name not in report.refused}
         found = _shares(moved) if self.of == "share" else _ratios(moved)
-        return [(name, value) for name, value in found.items() if 0 < value < math.inf]
-
-    def _counted(self, one: Mapping[str, Any], value: float) -> dict[str, Any]:
-        rest = max(one["rest"] - 1, 0)
-        if one["bound"] is not None and value > one["bound"]:
-            return {**one, "off": 0 if one["rest"] else one["off"] + 1, "rest": rest}
-        now = remembered(one, value, self.window, self.least, self._bound)
-        return {**now, "off": 0, "rest": rest} if one["off"] or one["rest"] else now
+        return {name: value for name, value in found.items() if 0 < value < math.inf}
 
     def _bound(self, values: Sequence[float]) -> float | None:
-        least = HARMLESS[self.of] if self.above is None else self.above
-        bound = max(self.times * median(sorted(values)), least)
+        if len(values) < self.least:
+            return None
+        harmless = HARMLESS[self.of] if self.above is None else self.above
+        bound = max(self.times * median(sorted(values)), harmless)
         return bound if math.isfinite(bound) else None
 
     def _cut(self, one: Mapping[str, Any]) -> tuple[dict[str, Any], float]:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,7 @@ GONE = (
 )
 
 
-@dataclass(frozen=True)
-class Statistics:
+class Statistics(NamedTuple):
     """What a step has done to some numbers.
 
     Attributes:
@@ -122,11 +121,11 @@ def _of_groups(told: Sequence[Told], labels: Sequence[str], scale: float) -> dic
             sums[:, column] += np.bincount(groups, here[:, column], len(labels))
     sums[:, :NONFINITE] = np.sqrt(sums[:, :NONFINITE])
     sums[:, 0] *= scale
-    rows = sums.tolist()
+    rows = zip(labels, sums.tolist(), present.tolist(), strict=True)
     return {
-        labels[group]: Statistics(grads, weights, updates, int(odd))
-        for group, (grads, weights, updates, odd) in enumerate(rows)
-        if present[group]
+        label: Statistics(grads, weights, updates, int(odd))
+        for label, (grads, weights, updates, odd), here in rows
+        if here
     }
 
 
@@ -155,6 +154,8 @@ def _name(by: str, told: Told, segment: int, groups: Sequence[Group], labels: Se
 def labels_of(groups: Sequence[Group]) -> list[str]:
     """What each group is called: its name, or its number; both where others have the same."""
     names = [str(group.get("name", number)) for number, group in enumerate(groups)]
+    if len(set(names)) == len(names):
+        return names
     count = Counter(names)
     return [name if count[name] == 1 else f"{name} (group {number})" for number, name in enumerate(names)]
 
