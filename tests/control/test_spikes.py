@@ -289,7 +289,7 @@ def test_what_it_says_of_itself() -> None:
     ("make", "message"),
     [
         (lambda: spike(score=0), r"score=0: give a number above 0"),
-        (lambda: spike(score=-1), r"score=-1: a factor is at least 0"),
+        (lambda: spike(score=-1), r"score=-1: give a number above 0"),
         (lambda: spike(floor=0.0), r"floor=0\.0: give a number above 0"),
         (lambda: spike(window=0), r"window=0 is not between 1"),
         (lambda: spike(patience=0), r"patience=0 is not between 1"),

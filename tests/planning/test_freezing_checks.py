@@ -117,6 +117,21 @@ PAIRS: dict[str, tuple[str, Make, Make]] = {
         lambda: planned(pg.rule("stem", moments="keep"), STEM),
         lambda: planned(pg.rule("stem", moments="keep"), pg.rule("stem", trainable=False, start=2, until=5)),
     ),
+    "dropout of what is never frozen": (
+        "PG014",
+        lambda: planned(pg.rule("head", dropout=False), STEM),
+        lambda: planned(pg.rule("**", dropout=False), STEM),
+    ),
+    "dropout of what is never trained": (
+        "PG014",
+        lambda: planned(pg.rule("head", dropout=False), STEM),
+        lambda: planned(pg.rule("stem", dropout=False, trainable=False), pg.rule("old", dropout=False)),
+    ),
+    "dropout of rows": (
+        "PG014",
+        lambda: planned(pg.rule("embed.weight[:3]", trainable=False, dropout=False)),
+        lambda: planned(pg.rule("embed.weight", trainable=False, dropout=False)),
+    ),
     "a thaw of what is trained anyway": (
         "PG008",
         lambda: planned(pg.rule("head", trainable=True, start=2, until=5)),
@@ -144,7 +159,7 @@ def test_what_never_thaws_is_named() -> None:
 
 def test_an_overlap_tells_both_rules_when_and_where() -> None:
     (found,) = of(planned(STEM, pg.rule("stem.bias", trainable=False, start=4)), "PG012")
-    assert found.message == 'Rule 1 "stem" and rule 2 "stem.bias" both freeze stem.bias in step 4 to 4.'
+    assert found.message == 'Rule 1 "stem" and rule 2 "stem.bias" both freeze stem.bias in step 4.'
     assert found.severity == "advice"
     (found,) = of(planned(STEM, pg.rule("stem", trainable=False, start=1), steps=None), "PG012")
     assert found.message.endswith("both freeze stem.weight, stem.bias in step 1 to 4.")

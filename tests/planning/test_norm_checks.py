@@ -49,7 +49,21 @@ DUE: dict[str, tuple[list[pg.Rule], dict[str, tuple[str, ...]]]] = {
         {"PG015": both("bn", "blocks.0.bn", "blocks.1.bn")},
     ),
     "trained in part": ([FROZEN, pg.rule("bn.bias", trainable=True)], {"PG015": both("bn")}),
-    "frozen alone": ([frozen_norms("@_BatchNorm")], {"PG016": both("bn", "blocks.0.bn", "blocks.1.bn")}),
+    "frozen as a kind": ([frozen_norms("@_BatchNorm")], {}),
+    "frozen as a kind, level by level": ([gradual_unfreezing(every=2), frozen_norms("@_BatchNorm")], {}),
+    "frozen as a kind for a time": ([pg.rule("@_BatchNorm", trainable=False, start=4, until=7)], {}),
+    "frozen as a kind once all have thawed": (
+        [gradual_unfreezing(over=4), pg.rule("@_BatchNorm", trainable=False, start=6)],
+        {},
+    ),
+    "frozen for the whole run, others for a time": (
+        [frozen_norms("blocks.0.bn"), pg.rule("bn | blocks.1", trainable=False, until=5)],
+        {"PG016": both("blocks.0.bn")},
+    ),
+    "frozen but for one": (
+        [frozen_norms("@_BatchNorm"), pg.rule("blocks.1.bn", trainable=True)],
+        {"PG016": both("bn", "blocks.0.bn")},
+    ),
     "frozen alone for a time": (
         [pg.rule("blocks.0.bn", trainable=False, until=2)],
         {"PG016": both("blocks.0.bn")},

@@ -64,6 +64,18 @@ def test_the_recipe_of_the_first_page_fits_a_hundred_columns() -> None:
     ]
 
 
+def test_the_rate_is_that_of_the_plan_where_rows_stand_apart() -> None:
+    """In torch's group stands 0 as long as the rest of the tensor is frozen."""
+    plan = planned(
+        pg.rule("stem", trainable=False, until=4), pg.rule("stem.weight[:3]", trainable=True), steps=9
+    )
+    (group,) = [one for one in plan.groups if one.name == "stem"]
+    assert group.settings(0)["lr"] == 0.0
+    for table in (plan.table(), plan.table(0)):
+        (row,) = [row for row in table if row[0] == "stem"]
+        assert row[table[0].index("lr")] == "1"
+
+
 def test_rows_of_their_own_are_told_below() -> None:
     plan = planned(pg.rule("embed.weight[15:]", lr_scale=10), pg.rule("stem.weight[:2]", lr=0.1, start=5))
     assert "Rows of their own: embed.weight[15:20] (lr 10), stem.weight[0:2] (over time)." in lines(plan)
@@ -111,6 +123,11 @@ def test_windows_of_training_in_words() -> None:
     assert [row[-1] for row in plan.table()] == [
         "trained", "always", "step 3 on", "step 0 to 1, 4 on", "step 0 to 7", "never",
     ]  # fmt: skip
+
+
+def test_one_tick_is_told_once() -> None:
+    plan = planned(pg.rule("stem", trainable=False, start=1))
+    assert [row[-1] for row in plan.table()][2] == "step 0"
 
 
 def test_all_frozen_prints_too() -> None:

@@ -1,6 +1,8 @@
 """The optimizer's groups are the plan's, or refused."""
 
+import copy
 import gc
+import pickle
 from typing import Any
 
 import pytest
@@ -180,3 +182,16 @@ def test_what_is_no_optimizer_or_no_plan(model: Net) -> None:
         pg.Scheduler(model, plan)  # type: ignore[arg-type]  # the mistake
     with pytest.raises(PlanError, match=r"list is no plan. Make one"):
         pg.Scheduler(torch.optim.SGD(groups), groups)  # type: ignore[arg-type]  # the mistake
+
+
+@pytest.mark.parametrize("made", [torch.optim.AdamW, pg.Optimizer], ids=["torch's", "ours"])
+def test_a_scheduler_is_copied_and_pickled_with_its_optimizer(model: Net, made: Any) -> None:
+    recipe = pg.Recipe(optimizer="adamw", lr=0.1, schedule=linear())
+    plan = pg.plan(model, recipe, steps=10)
+    optimizer = made(plan.param_groups())
+    run = optimizer, pg.Scheduler(optimizer, plan)
+    for theirs, scheduler in (copy.deepcopy(run), pickle.loads(pickle.dumps(run))):  # noqa: S301  # ours
+        theirs.step()
+        scheduler.step()
+        assert theirs.param_groups[0]["lr"] == plan.curve("head.weight")[1]
+    assert optimizer.param_groups[0]["lr"] == 0.1

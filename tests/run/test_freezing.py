@@ -1,6 +1,8 @@
 """Frozen is frozen, for as long as a rule says so."""
 
 import copy
+import gc
+import pickle
 from typing import Any
 
 import pytest
@@ -121,6 +123,21 @@ def test_what_another_thaws_within_a_window_is_frozen_again(model: Net) -> None:
     assert not model.stem[0].weight.requires_grad
 
 
+def test_a_copy_of_the_model_alone_is_held_by_nobody(model: Net) -> None:
+    built(model, pg.rule("stem", trainable=False, until=9))
+    assert not model.train().stem[1].training
+    assert copy.deepcopy(model).train().stem[1].training
+    assert not model.train().stem[1].training
+
+
+def test_a_copy_of_a_whole_run_is_held_as_it_was(model: Net) -> None:
+    run = model, *built(model, pg.rule("stem", trainable=False, until=1))
+    for other, optimizer, scheduler in (copy.deepcopy(run), pickle.loads(pickle.dumps(run))):  # noqa: S301  # ours
+        assert not other.train().stem[1].training
+        train(other, optimizer, scheduler, range(1))
+        assert other.stem[1].training
+
+
 def test_evaluation_within_a_window_and_back(model: Net) -> None:
     optimizer, scheduler = built(model, pg.rule("stem", trainable=False, until=3))
     for step in range(5):
@@ -229,6 +246,61 @@ class TestMasks:
         train(model, optimizer, scheduler, range(1))
         assert model.stem[0].weight.grad is None
         assert model.head.weight.grad is not None
+
+    def test_a_gradient_gathered_while_frozen_moves_nothing_after_the_thaw(self, model: Net) -> None:
+        optimizer, scheduler = built(model, pg.rule("stem", trainable=False, until=1), how="masks")
+        train(model, optimizer, scheduler, range(0))
+        optimizer.step()
+        loss_at(model, 0).backward()
+        head = model.head.weight.grad
+        assert model.stem[0].weight.grad is not None
+        scheduler.step()
+        assert model.stem[0].weight.grad is None
+        assert model.head.weight.grad is head is not None
+
+    def test_a_gradient_from_before_the_build_is_used_where_nothing_was_frozen(self, model: Net) -> None:
+        loss_at(model, 0).backward()
+        built(model, pg.rule("stem", trainable=False, start=1), how="masks")
+        assert model.stem[0].weight.grad is not None
+
+    @pytest.mark.parametrize("made", [tuple, copy.deepcopy], ids=["itself", "copied"])
+    def test_what_is_frozen_stays_so_when_the_scheduler_is_gone(self, model: Net, made: Any) -> None:
+        run = model, *built(model, pg.rule("stem", trainable=False, until=9), how="masks")
+        model, optimizer, scheduler = made(run)
+        del run
+        train(model, optimizer, scheduler, range(2))
+        del scheduler
+        gc.collect()
+        before = values(model)
+        update(model, optimizer, 2)
+        assert same({k: v for k, v in before.items() if "running" not in k}, values(model), "stem.0")
+        assert not same(before, values(model), "head.")
+        optimizer.step(lambda: loss_at(model, 3).backward())
+        assert same({k: v for k, v in before.items() if "running" not in k}, values(model), "stem.0")
+
+    def test_another_scheduler_lets_go_of_what_the_first_froze_also_when_both_are_gone(
+        self, model: Net
+    ) -> None:
+        optimizer, first = built(model, pg.rule("stem", trainable=False, until=9), how="masks")
+        second = pg.Scheduler(optimizer, first.plan, freezing="masks")
+        train(model, optimizer, second, range(10))
+        del first, second
+        gc.collect()
+        before = values(model)
+        update(model, optimizer, 10)
+        assert not same(before, values(model), "stem.0")
+
+    def test_flags_let_go_of_what_masks_froze_also_when_both_schedulers_are_gone(self, model: Net) -> None:
+        recipe = pg.Recipe(optimizer="sgd", lr=0.05, rules=[pg.rule("stem", trainable=False, until=2)])
+        plan = pg.plan(model, recipe, steps=20)
+        optimizer, first = pg.build(plan, freezing="masks")
+        second = pg.Scheduler(optimizer, plan, freezing="flags")
+        train(model, optimizer, second, range(3))
+        del first, second
+        gc.collect()
+        before = values(model)
+        update(model, optimizer, 3)
+        assert not same(before, values(model), "stem.0")
 
     def test_what_is_never_trained_has_no_gradients_in_one_process(self, model: Net) -> None:
         built(model, pg.rule("stem", trainable=False), how="masks")

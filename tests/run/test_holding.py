@@ -2,9 +2,15 @@
 
 import copy
 import io
+import pickle
+from collections.abc import Callable
+from typing import Any
 
+import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations
+from torch.optim.swa_utils import AveragedModel, update_bn
 
 from paramgroups.run.holding import hold, is_held, release
 
@@ -34,13 +40,94 @@ def test_the_hold_can_be_taken_off_by_hand() -> None:
     assert not is_held(norm)
 
 
-def test_a_held_norm_is_copied_and_the_copy_is_held_by_itself() -> None:
+@pytest.mark.parametrize(
+    "copied",
+    [copy.copy, copy.deepcopy, lambda module: pickle.loads(pickle.dumps(module))],  # noqa: S301  # ours
+    ids=["copy", "deepcopy", "pickle"],
+)
+def test_a_copy_of_a_held_norm_is_a_plain_one(copied: Callable[[nn.Module], nn.Module]) -> None:
     norm, _ = norm_and_input()
     hold(norm)
-    other = copy.deepcopy(norm)
-    release(norm, training=True)
-    assert norm.training
+    other = copied(norm)
+    assert not other.training
+    assert other.train() is other
+    assert other.training
+    assert not {"train", "__getstate__"} & other.__dict__.keys()
+    assert is_held(norm)
+    assert not norm.train().training
+
+
+def test_an_average_of_a_held_model_measures_its_statistics_anew() -> None:
+    norm, x = norm_and_input()
+    hold(norm)
+    averaged = AveragedModel(nn.Sequential(norm))
+    update_bn([x], averaged)
+    assert torch.equal(averaged.state_dict()["module.0.running_mean"], x.mean(0))
+
+
+class TestOwnTrain:
+    """A module to which the user has given a `train` that keeps it in evaluation."""
+
+    def own(self) -> nn.Module:
+        norm = nn.BatchNorm1d(3).eval()
+        norm.train = lambda mode=True: norm  # type: ignore[method-assign]  # as users do  # noqa: ARG005
+        return norm
+
+    def test_it_is_given_back(self) -> None:
+        norm = self.own()
+        theirs = norm.train
+        hold(norm)
+        hold(norm)
+        assert is_held(norm)
+        release(norm, training=True)
+        assert norm.train is theirs
+        assert not nn.Sequential(norm).train()[0].training
+
+    def test_a_copy_has_it_too(self) -> None:
+        norm = self.own()
+        theirs = norm.train
+        hold(norm)
+        assert copy.deepcopy(norm).train is theirs
+
+
+class Sized(nn.Module):
+    """A module that says itself what is copied of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.size = 3
+
+    def __getstate__(self) -> Any:
+        return self.size
+
+    def __setstate__(self, state: Any) -> None:
+        nn.Module.__init__(self)
+        self.size = state
+
+
+def test_a_copy_of_what_copies_itself_whole_is_held_by_nobody() -> None:
+    """torch copies a parametrized module attribute by attribute."""
+    module = parametrizations.spectral_norm(nn.Linear(4, 4))
+    hold(module)
+    other = copy.deepcopy(module)
+    assert not is_held(other)
+    assert other.train() is other
+    assert other.training
+    assert not other.eval().training
+    hold(other)
     assert not other.train().training
+    release(other, training=True)
+    assert other.train().training
+    assert "train" not in other.__dict__
+    assert not module.train().training
+
+
+def test_what_says_itself_what_is_copied_of_it_is_asked() -> None:
+    module = Sized()
+    hold(module)
+    other = copy.deepcopy(module)
+    assert other.size == 3
+    assert other.train().training
 
 
 def test_a_held_norm_is_saved_and_read_back_as_a_plain_one() -> None:
@@ -82,7 +169,7 @@ def test_a_model_with_held_modules_within_held_modules_is_copied_and_read_back()
     for module in list(model.modules())[1:]:
         hold(module)
     twin = copy.deepcopy(model).train()
-    assert [module.training for module in twin.modules()] == [True, False, False, False]
+    assert all(module.training for module in twin.modules())
     file = io.BytesIO()
     torch.save(model, file)
     file.seek(0)

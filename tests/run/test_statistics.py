@@ -62,6 +62,36 @@ class TestStatistics:
         statistics.follow()
         assert not norm.training
 
+    def test_what_measures_variances_alone_is_held(self) -> None:
+        norm, _ = norm_and_input()
+        norm.running_mean = None
+        statistics = Statistics(nn.Sequential(norm), norm.parameters())
+        freeze(norm.parameters())
+        statistics.follow()
+        assert not norm.training
+
+    def test_a_mode_that_is_set_by_hand_holds_until_the_next_tick(self) -> None:
+        norm, _ = norm_and_input()
+        statistics = Statistics(nn.Sequential(norm), norm.parameters())
+        freeze(norm.parameters())
+        statistics.follow()
+        norm.training = True
+        statistics.follow()
+        assert not norm.training
+
+    def test_a_train_of_the_users_is_back_after_the_thaw(self) -> None:
+        norm = nn.BatchNorm1d(3).eval()
+        norm.train = theirs = lambda mode=True: norm  # type: ignore[method-assign]  # as users do  # noqa: ARG005
+        model = nn.Sequential(norm).eval()
+        statistics = Statistics(model, norm.parameters())
+        freeze(norm.parameters())
+        statistics.follow()
+        model.train()
+        thaw(norm.parameters())
+        statistics.follow()
+        assert norm.train is theirs
+        assert not norm.training
+
     def test_a_norm_that_is_shared_is_held_once(self) -> None:
         norm, x = norm_and_input()
         model = nn.ModuleDict({"a": nn.Sequential(norm), "b": nn.Sequential(norm)})

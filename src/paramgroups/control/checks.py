@@ -7,7 +7,9 @@ from keyword import iskeyword
 from typing import Any
 
 from paramgroups.errors import RuleError, ScheduleError, SelectorError, shown
+from paramgroups.optim import is_number
 from paramgroups.rules.checks import factor, one_of
+from paramgroups.rules.checks import plain as as_plain
 from paramgroups.schedules.checks import whole
 from paramgroups.select import Selector, as_selector
 
@@ -93,6 +95,19 @@ def _name(option: str, value: Any, example: str) -> str:
     return value
 
 
+def _number(option: str, value: Any) -> float:
+    """A finite number, which need be no factor: who asks says what it may be."""
+    found = as_plain(option, value)
+    return float(found) if is_number(found) and found < 0 else factor(option, found)
+
+
+def _not_negative(option: str, value: Any) -> float:
+    found = _number(option, value)
+    if found < 0:
+        raise RuleError(f"{option}={shown(value)}: give a number of at least 0.")
+    return found
+
+
 def _factor(option: str, value: Any) -> float:
     found = factor(option, value)
     if found in (0, 1):
@@ -101,8 +116,8 @@ def _factor(option: str, value: Any) -> float:
 
 
 def _floor(option: str, value: Any) -> float:
-    found = factor(option, value)
-    if found > 1:
+    found = _number(option, value)
+    if not 0 <= found <= 1:
         raise RuleError(f"{option}={shown(value)} is a share of the planned rate: give 0 to 1, such as 0.01.")
     return found
 
@@ -110,7 +125,7 @@ def _floor(option: str, value: Any) -> float:
 def _ceiling(option: str, value: Any) -> float | None:
     if value is None:
         return None
-    found = factor(option, value)
+    found = _number(option, value)
     if found <= 1:
         raise RuleError(
             f"{option}={shown(value)} is a multiple of the planned rate: give more than 1, such as 10.0."
@@ -128,8 +143,8 @@ def positive(option: str, value: Any) -> float:
     Raises:
         RuleError: It is none.
     """
-    found = factor(option, value)
-    if found == 0:
+    found = _number(option, value)
+    if found <= 0:
         raise RuleError(f"{option}={shown(value)}: give a number above 0.")
     return found
 
@@ -160,7 +175,7 @@ def cut_or_none(option: str, value: Any) -> float | None:
 
 
 def _times(option: str, value: Any) -> float:
-    found = factor(option, value)
+    found = _number(option, value)
     if found <= 1:
         raise RuleError(f"{option}={shown(value)} is a multiple of what was: give more than 1, such as 10.0.")
     return found
@@ -187,7 +202,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "factor": _factor,
     "patience": count,
     "mode": one_of("min", "max"),
-    "threshold": factor,
+    "threshold": _not_negative,
     "threshold_mode": one_of("relative", "absolute"),
     "cooldown": count,
     "settle": count,

@@ -10,6 +10,7 @@ from paramgroups.planning.idle import idle_rules, told
 from paramgroups.planning.norm_checks import BATCH_NORM, NORMS
 from paramgroups.planning.numbers import decimal
 from paramgroups.planning.subject import Check, Subject
+from paramgroups.planning.turn_checks import TURNS
 
 WIDE = 100
 STRONG = 0.01
@@ -190,4 +191,5 @@ CHECKS: tuple[Check, ...] = (
     strong_decay,
     *FREEZING,
     *NORMS,
+    *TURNS,
 )

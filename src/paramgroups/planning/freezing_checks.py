@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import combinations, pairwise
+from itertools import combinations, compress, pairwise
 from typing import Any
 
 from paramgroups.errors import Finding, listing
@@ -15,8 +15,11 @@ from paramgroups.planning.windows import ALWAYS, Window
 from paramgroups.rules import RowValue
 from paramgroups.schedules import Horizon
 
-UNSAID: Mapping[str, Any] = {"clock": "run", "rewarm": None, "moments": "clean"}
+UNSAID: Mapping[str, Any] = {"clock": "run", "rewarm": None, "moments": "clean", "dropout": True}
 """What says something of a thaw, and what it is when nothing is said."""
+
+WHOLE = ("dropout",)
+"""What acts on whole tensors only."""
 
 
 def past_the_end(subject: Subject) -> Iterator[Finding]:
@@ -108,13 +111,14 @@ def spans(chains: Sequence[Cascade], horizon: Horizon) -> list[tuple[float, floa
 
 def nothing_thaws(subject: Subject) -> Iterator[Finding]:
     """What is said of a thaw, or of a freeze in mid-run, where there is none."""
-    profiles = subject.resolution.all_profiles
+    profiles, whole = subject.resolution.all_profiles, len(subject.resolution.profiles)
     for place, match in enumerate(subject.resolution.matches):
-        reached = [profile for profile in profiles if match.acts(profile.codes[place])]
+        reached = [match.acts(profile.codes[place]) for profile in profiles]
         said = {"clock": match.rule.clock} | match.rule.settings
         for key, (happens, words) in THAWS.items():
-            idle = said.get(key, UNSAID[key]) == UNSAID[key] or any(happens(one) for one in reached)
-            if reached and not idle:
+            counted = list(compress(profiles, reached[:whole] if key in WHOLE else reached))
+            idle = said.get(key, UNSAID[key]) == UNSAID[key] or any(map(happens, counted))
+            if any(reached) and not idle:
                 names = subject.names(match)
                 message = (
                     f'Rule {match.number} "{match.rule.selector.written}" gives {key}={said[key]!r} to '
@@ -135,10 +139,15 @@ def _freezes_in_mid_run(profile: Profile) -> bool:
     return any(not live for start, live in profile.trainable.pieces if start)
 
 
+def _is_frozen(profile: Profile) -> bool:
+    return not all(live for _, live in profile.trainable.pieces)
+
+
 THAWS: Mapping[str, tuple[Callable[[Profile], bool], str]] = {
     "clock": (_thaws, "thaws in mid-run"),
     "rewarm": (_thaws, "thaws in mid-run"),
     "moments": (_freezes_in_mid_run, "is frozen in mid-run"),
+    "dropout": (_is_frozen, "is ever frozen as a whole"),
 }
 
 

@@ -83,5 +83,5 @@ def _word(match: Match, link: Link, rows: Sequence[Row]) -> str:
         return "" if match.rule.selector.text == ALL else match.rule.selector.written
     given = {id(match.rule.start): link.start, id(match.rule.until): link.until}
     value = given.get(id(link.source), link.value)
-    words = {link.source.word(row, value) for row in rows}
-    return words.pop() if len(words) == 1 else RowValue.word(link.source, rows[0], value)
+    words = list(dict.fromkeys(link.source.word(row, value) for row in rows))
+    return " | ".join(words) if len(words) <= SHOWN else RowValue.word(link.source, rows[0], value)

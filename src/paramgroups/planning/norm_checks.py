@@ -1,6 +1,8 @@
 """Advice on batch norm that is frozen, or trained, otherwise than what surrounds it."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 from typing import NamedTuple
 
 from paramgroups.errors import Finding, listing
@@ -11,6 +13,7 @@ from paramgroups.schedules import Horizon
 
 BATCH_NORM = "_BatchNorm"
 Holds = Callable[[list[bool], list[bool]], bool]
+Span = tuple[float, float | None]
 
 
 class Norm(NamedTuple):
@@ -26,12 +29,13 @@ class Norm(NamedTuple):
     own: frozenset[Cascade]
     around: frozenset[Cascade]
 
-    def ever(self, horizon: Horizon, holds: Holds) -> bool:
-        """Whether something holds at some time of what of it, and of what is around it, is trained."""
-        return any(
-            holds([one.at(start) for one in self.own], [one.at(start) for one in self.around])
-            for start, _ in spans([*self.own, *self.around], horizon)
-        )
+    def times(self, horizon: Horizon, holds: Holds) -> list[Span]:
+        """When something holds of what of it, and of what is around it, is trained."""
+        return [
+            span
+            for span in spans([*self.own, *self.around], horizon)
+            if holds([one.at(span[0]) for one in self.own], [one.at(span[0]) for one in self.around])
+        ]
 
 
 def _norms(subject: Subject) -> list[Norm]:
@@ -62,16 +66,32 @@ def _above(name: str) -> Iterator[str]:
         yield name
 
 
-def _told(subject: Subject, holds: Holds) -> tuple[str, ...]:
-    """The parameters of the batch norms of which something holds at some time."""
+def _found(subject: Subject, holds: Holds) -> list[tuple[Norm, list[Span]]]:
+    """The batch norms of which something holds at some time, and when."""
     horizon = subject.resolution.profiler.horizon
-    found = [norm for norm in _norms(subject) if norm.around and norm.ever(horizon, holds)]
-    return tuple(name for norm in found for name in norm.names)
+    told = [(norm, norm.times(horizon, holds)) for norm in _norms(subject) if norm.around]
+    return [(norm, times) for norm, times in told if times]
+
+
+def _names(norms: Iterable[Norm]) -> tuple[str, ...]:
+    return tuple(name for norm in norms for name in norm.names)
+
+
+def _trained(subject: Subject) -> list[Span]:
+    """When some batch norm is trained: where none is, all are frozen as a kind."""
+    chains = list({chain for norm in _norms(subject) for chain in norm.own})
+    found = spans(chains, subject.resolution.profiler.horizon)
+    return [span for span in found if any(chain.at(span[0]) for chain in chains)]
+
+
+def _meet(one: Span, other: Span) -> bool:
+    ends = [end for _, end in (one, other) if end is not None]
+    return max(one[0], other[0]) < min(ends, default=math.inf)
 
 
 def drifting_norm(subject: Subject) -> Iterator[Finding]:
     """Batch norm that is trained alone: its statistics move under what is frozen around it."""
-    names = _told(subject, lambda own, around: any(own) and not any(around))
+    names = _names(norm for norm, _ in _found(subject, lambda own, around: any(own) and not any(around)))
     if names:
         message = (
             "Batch norm is trained while all else in the module around it is frozen, so that its running "
@@ -82,8 +102,13 @@ def drifting_norm(subject: Subject) -> Iterator[Finding]:
 
 
 def still_norm(subject: Subject) -> Iterator[Finding]:
-    """Batch norm that is frozen alone: its statistics stand still while what feeds it is trained."""
-    names = _told(subject, lambda own, around: all(around) and not any(own))
+    """Batch norm that is frozen alone, while others are not: its statistics stand still.
+
+    Where all batch norms are frozen it is meant: `frozen_norms` is for that.
+    """
+    found = _found(subject, lambda own, around: all(around) and not any(own))
+    trained = _trained(subject) if found else []
+    names = _names(norm for norm, times in found if any(_meet(*pair) for pair in product(times, trained)))
     if names:
         message = (
             "Batch norm is frozen while all else in the module around it is trained, so that its running "

@@ -98,6 +98,8 @@ def _tells(name: str, settings: Sequence[dict[str, Any]], optimizers: Sequence[O
 
 def _settings(group: Group, tick: float | None) -> dict[str, Any]:
     settings = {name: value for name, value in group.settings(tick).items() if name != "rows"}
+    rate = group.courses["lr"]  # torch's group may hold 0 instead, as a mask over rows that are frozen
+    settings["lr"] = rate.base if tick is None else rate.at(tick)
     return {"optimizer": group.profile.optimizer.name} | settings
 
 
@@ -167,4 +169,6 @@ def _spans(profile: Profile) -> Iterator[tuple[float, float | None]]:
 
 
 def _span(start: float, end: float | None) -> str:
-    return f"{start:,.0f} on" if end is None else f"{start:,.0f} to {end - 1:,.0f}"
+    if end is None:
+        return f"{start:,.0f} on"
+    return f"{start:,.0f}" + (f" to {end - 1:,.0f}" if end - start > 1 else "")

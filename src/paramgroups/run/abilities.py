@@ -29,9 +29,9 @@ def reads(optimizer: optim.Optimizer, held: Mapping[str, Any], group: Group) -> 
         group: The plan's group.
     """
     if not is_ours(optimizer):
-        return unpack(optimizer.defaults).keys()
+        return tuple(unpack(optimizer.defaults))
     own = group.profile.optimizer.defaults if OPTIMIZER in held else unpack(optimizer.defaults)
-    return own.keys() | CLIPPING.keys()
+    return tuple({**own, **CLIPPING})
 
 
 def check_abilities(optimizer: optim.Optimizer, held: Mapping[str, Any], group: Group) -> None:

@@ -178,7 +178,7 @@ class Engine(LRScheduler):
     def _judge(self) -> None:
         """What the guards make of the last update, if they have not been asked yet."""
         self._check_driving()
-        if self._guards.wait and not self._seats.untouched:
+        if self._guards.waits and not self._seats.untouched:
             self._take_writes()  # what it refuses must not lose a verdict
         self._do(self._guards.judge())
 

@@ -1,7 +1,7 @@
 """Frozen is frozen: no gradient, no step, no drifting statistics, for as long as a rule says so."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -13,7 +13,7 @@ from paramgroups.planning.binding import Bound
 from paramgroups.planning.cascade import Cascade
 from paramgroups.planning.freezing import freeze, thaw, thawed_by_rules
 from paramgroups.run.making import forget, forget_rows
-from paramgroups.run.masking import MASKS, choose
+from paramgroups.run.masking import MASKS, Hidden, choose
 from paramgroups.run.statistics import Statistics
 from paramgroups.run.windows import Piece, Windowed, windows_of
 
@@ -37,6 +37,7 @@ class Freezing:
     With flags, what is frozen requires no gradient. With masks, gradients flow as if nothing were frozen, so
     that all processes exchange the same ones, and `hide` clears them before an update: no optimizer steps
     what has none. Until then they are seen by whoever looks at all gradients, such as a clipping by hand.
+    What is frozen when the scheduler goes stays frozen, as it does with flags.
 
     Args:
         plan: The plan.
@@ -89,10 +90,16 @@ class Freezing:
         self.reason = self._choice.reason(len(self._lasting))
         self._hushed = list(_hushed(plan, groups, bound))
         self._statistics: Statistics | None = None
-        self._hidden: list[torch.Tensor] = []
+        self._hidden = Hidden(self._lasting)
+        self._hidden.outlive(optimizer)
         if model is not None:
             ruled = [*_of(bound, never), *(tensor for one in self._windowed for tensor in one.tensors)]
             self._statistics = Statistics(model, ruled, [t for one in self._hushed for t in one.tensors])
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy has a copy of the optimizer, which torch makes without hooks."""
+        self.__dict__.update(state)
+        self._hidden.outlive(self._optimizer)
 
     def _begin(self, bound: Bound, never: list[str], thawed: list[str]) -> list[nn.Parameter]:
         """Freeze and thaw for the whole run; what is never trained and is masked all the same."""
@@ -109,37 +116,42 @@ class Freezing:
 
     def follow(self, tick: float) -> None:
         """Freeze and thaw as the plan has it at a tick."""
-        for one in self._windowed:
-            self._turn(one, tick)
-        frozen = (tensor for one in self._windowed if not one.live for tensor in one.tensors)
-        self._hidden = [*self._lasting, *frozen]
-        self.hide()
+        turned = [self._turn(one, tick) for one in self._windowed]
+        if any(turned):
+            self.hide()  # what was gathered while frozen is of no use at a thaw
+            frozen = (tensor for one in self._windowed if not one.live for tensor in one.tensors)
+            self._hidden.hold([*self._lasting, *frozen])
+            self.hide()
         if self._statistics is not None:
             quiet = {id(t) for one in self._hushed if not one.dropout.at(tick) for t in one.tensors}
-            self._statistics.follow(set(map(id, self._hidden)), quiet)
+            self._statistics.follow(self.frozen if self.how == MASKS else (), quiet)
 
     def hide(self) -> None:
         """Clear the gradients of what is frozen now, so that no optimizer steps it.
 
         With flags there are none but those that somebody has set by hand.
         """
-        for tensor in self._hidden:
-            tensor.grad = None
+        self._hidden.clear()
 
-    def _turn(self, one: Windowed, tick: float) -> None:
-        """Only a change thaws, so that what the user freezes by hand meanwhile stays frozen."""
-        before = one.live
+    def _turn(self, one: Windowed, tick: float) -> bool:
+        """Go to a tick; whether they freeze or thaw there.
+
+        Only a change thaws, so that what the user freezes by hand meanwhile stays frozen.
+        """
+        begun, before = one.begun, one.live
         forgotten = one.turn(tick)
-        if self.how != MASKS and not one.live:
-            freeze(one.tensors)
-        elif self.how != MASKS and not before:
-            thaw(one.tensors)
+        turned = one.live != before or not begun
+        if self.how != MASKS and turned:
+            (thaw if one.live else freeze)(one.tensors)
+        elif self.how != MASKS and not one.live:
+            freeze(tensor for tensor in one.tensors if tensor.requires_grad)
         self._forget(one, forgotten)
+        return turned
 
     @property
-    def frozen(self) -> set[int]:
+    def frozen(self) -> frozenset[int]:
         """The identities of the tensors that a rule freezes now."""
-        return set(map(id, self._hidden))
+        return self._hidden.ids
 
     def _forget(self, one: Windowed, pieces: Sequence[Piece]) -> None:
         held, made_of = self._optimizer.param_groups[one.place], self._groups[one.place].profile.optimizer

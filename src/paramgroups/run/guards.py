@@ -123,13 +123,14 @@ class Guards:
 
     def _agreed(self, gates: Sequence[Asked]) -> Sequence[Asked]:
         """Gates that a metric shuts in any process are shut in all: each may have told its own."""
-        told = [(watch.place, gate.shut) for watch, gate in gates if gate and watch.guard.metrics]
+        told = [(watch.place, bool(gate and gate.shut)) for watch, gate in gates if watch.guard.metrics]
         if not told or self._optimizer is None:
             return gates
         flags = in_any([shut for _, shut in told], self._optimizer.param_groups[0]["params"][0].device)
         shut = {place for (place, _), flag in zip(told, flags, strict=True) if flag}
         return [
-            (one, replace(gate, shut=True) if gate and one.place in shut else gate) for one, gate in gates
+            (watch, replace(gate or Gate(), shut=True) if watch.place in shut else gate)
+            for watch, gate in gates
         ]
 
     def _thawed(self, tick: float) -> set[str]:
@@ -153,7 +154,7 @@ class Guards:
         return Snapshot.taken(self._optimizer, watch.groups, self._model, tick)
 
     @property
-    def wait(self) -> bool:
+    def waits(self) -> bool:
         """Whether an update has not been judged yet."""
         return self._waiting is not None
 
@@ -272,7 +273,8 @@ class Guards:
 
     def load(self, orders: list[Order], kept: dict[int, Snapshot], live: set[str] | None) -> None:
         """Go on as a saved run would have."""
-        self._orders, self._kept, self._live, self._waiting = orders, kept, live, None
+        self._orders, self._kept, self._live = orders, kept, live
+        self._waiting, self._rests, self._back, self._copies = None, False, (), {}
 
 
 def check_going(events: Sequence[Event], journal: Journal) -> None:

@@ -1,14 +1,17 @@
 """How what is frozen now and then is kept from moving: by flags, or by masks."""
 
 import gc
-from collections.abc import Callable, Iterable, Mapping
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
+from torch.optim import Optimizer
 
 from paramgroups.errors import PlanError, nearest, shown
 from paramgroups.indexing.wrappers import loaded
+from paramgroups.run.driving import driver
 
 FLAGS, MASKS = "flags", "masks"
 HOWS = {
@@ -23,6 +26,8 @@ WRAPPERS = {
     "fully_shard": ("torch.distributed.fsdp", "FSDPModule"),
 }
 """What fixes, when a model is wrapped, whose gradients are exchanged; and where its type is, once loaded."""
+
+_LAST: weakref.WeakKeyDictionary[Optimizer, "Hidden"] = weakref.WeakKeyDictionary()
 
 SHARDING = ("FullyShardedDataParallel", "fully_shard")
 """Those that spread parameters over the processes."""
@@ -112,6 +117,45 @@ def wrapper_of(tensors: Iterable[torch.Tensor]) -> str | None:
 
 def _together() -> bool:
     return dist.is_available() and dist.is_initialized()
+
+
+class Hidden:
+    """The tensors that are frozen now, whose gradients no step is to use.
+
+    Args:
+        tensors: The tensors at the beginning.
+
+    Attributes:
+        ids: Their identities.
+    """
+
+    def __init__(self, tensors: Sequence[torch.Tensor]) -> None:
+        self.hold(tensors)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """The tensors of a copy are others."""
+        self.hold(state["_tensors"])
+
+    def hold(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Have other tensors."""
+        self._tensors, self.ids = tensors, frozenset(map(id, tensors))
+
+    def clear(self) -> None:
+        """Clear their gradients: an optimizer passes over what has none."""
+        for tensor in self._tensors:
+            if tensor.grad is not None:
+                tensor.grad = None
+
+    def outlive(self, optimizer: Optimizer) -> None:
+        """Be cleared before each step also when no scheduler is left that drives the optimizer."""
+        _LAST[optimizer] = self
+        optimizer.register_step_pre_hook(self._alone)
+
+    def _alone(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if _LAST.get(optimizer) is not self or driver(optimizer) is not None:
+            return None
+        self.clear()
+        return hiding(self.clear, args, kwargs)
 
 
 def hiding(

@@ -8,8 +8,9 @@ from torch import nn
 
 from paramgroups.run.holding import hold, is_held, release
 
-STATISTICS = ("running_mean", "_u", "weight_u")
-"""Buffers that modules write while they train: those of batch norms, and of both spectral norms of torch."""
+STATISTICS = ("running_mean", "running_var", "_u", "weight_u")
+"""Buffers that modules write while they train: those of batch norms and their kin, and of both spectral norms
+of torch."""
 
 
 class Watched(NamedTuple):
@@ -73,6 +74,9 @@ class Statistics:
             masked: The tensors that are frozen though their gradients flow, by id.
             quiet: The tensors in which dropout is off if they are frozen, by id.
         """
+        for module in self._held:
+            if module.training and is_held(module):  # somebody has set the mode without `train()`
+                module.training = False
         live = {id(tensor) for tensor in self._all if tensor.requires_grad}.difference(masked)
         now = live, set(quiet)
         if now == self._last:

@@ -53,6 +53,11 @@ class Windowed:
     pieces: list[Piece]
 
     @property
+    def begun(self) -> bool:
+        """Whether they have been at a tick."""
+        return any(piece.live is not None for piece in self.pieces)
+
+    @property
     def live(self) -> bool:
         """Whether they are trained now, or some of their rows."""
         return any(piece.live for piece in self.pieces)
