@@ -73,8 +73,8 @@ PAIRS: dict[str, tuple[str, Make, Make]] = {
     ),
     "decay that takes much of a weight": (
         "PG017",
-        lambda: planned(decay="independent", weight_decay=0.02, schedule=linear()),
-        lambda: planned(decay="independent", weight_decay=0.02, schedule=linear(start=0.4)),
+        lambda: planned(decay="independent", weight_decay=0.002, schedule=linear()),
+        lambda: planned(decay="independent", weight_decay=0.002, schedule=linear(start=0.4)),
     ),
     "a window that does not end within the run": (
         "PG010",
@@ -137,7 +137,7 @@ def test_decay_that_follows_the_rate_may_be_told_not_to() -> None:
     plan = planned(SPARED, pg.rule("stem", lr_scale=0.05), weight_decay=0.1)
     (finding,) = [finding for finding in plan.check() if finding.code == "PG007"]
     assert 'decay="independent" in the recipe, with what a step is to take, weight_decay=0.1' in finding.fix
-    plan = planned(SPARED, pg.rule("stem", lr_scale=0.05), weight_decay=0.005, decay="independent")
+    plan = planned(SPARED, pg.rule("stem", lr_scale=0.05), weight_decay=0.0005, decay="independent")
     assert not {"PG007", "PG017"} & codes(plan)
 
 

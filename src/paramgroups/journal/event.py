@@ -114,7 +114,7 @@ class Event:
         change = f"{_short(self.new)}" if self.old is None else f"{_short(self.old)} → {_short(self.new)}"
         how = f"× {_short(self.value)}" if self.action in FACTORS else ""
         if self.action in NOTES:
-            change, how = self.action, ", ".join(f"{key} {_short(one)}" for key, one in self.value.items())
+            change, how = self.action, ", ".join(f"{key} {_told(one)}" for key, one in self.value.items())
         until = "" if self.until is None else f"until {self.until:,.15g}"
         return (
             f"{self.step:,.15g}",
@@ -178,6 +178,11 @@ CHECKS = {
 
 def _one_line(words: str) -> str:
     return " ".join(words.split())
+
+
+def _told(value: Any) -> str:
+    """A reason is told in full: it has the numbers at its end."""
+    return _one_line(value) if isinstance(value, str) else _short(value)
 
 
 def _short(value: Any) -> str:

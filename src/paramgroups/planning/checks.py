@@ -13,7 +13,7 @@ from paramgroups.planning.subject import Check, Subject
 from paramgroups.planning.turn_checks import TURNS
 
 WIDE = 100
-STRONG = 0.01
+STRONG = 0.001
 """So much of a weight is more than decay is meant to take in a step."""
 SPARED = ("norm", "bias", "embedding")
 

@@ -252,7 +252,7 @@ class Engine(LRScheduler):
         if self._written and any(group.profile.independent for group in self._ledger.held):
             self._take_writes()  # the decay of this very update is divided by what was written
         self._judge()
-        done = self._guards.act(self._freezing.frozen)
+        done = self._guards.act(self._tick, self._freezing.frozen)
         self._do(done)
         check_going(done.events, self._ledger.journal)
         self._written = not self._seats.untouched

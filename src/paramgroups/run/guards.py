@@ -206,10 +206,11 @@ class Guards:
                 bad.append(watch.guard.title)
         return found
 
-    def act(self, frozen: Container[int]) -> Done:
+    def act(self, tick: float, frozen: Container[int]) -> Done:
         """Do what was ordered; where training ends, weights stay as they are.
 
         Args:
+            tick: The tick of the update to come, which is left out where weights go back.
             frozen: The identities of the tensors that are frozen now, which do not go back.
 
         Raises:
@@ -223,16 +224,16 @@ class Guards:
             if stops:
                 done.events.append(watch.event(order.step, "stop", (), {"reason": verdict.reason}))
             elif order.place in self._kept:
-                done.events.append(self._go_back(watch, order, frozen))
+                done.events.append(self._go_back(watch, order, tick, frozen))
                 done.said.extend(_factor(watch, verdict.factor))
         return done
 
-    def _go_back(self, watch: Watch, order: Order, frozen: Container[int]) -> Event:
+    def _go_back(self, watch: Watch, order: Order, tick: float, frozen: Container[int]) -> Event:
         assert self._optimizer is not None  # noqa: S101  # it judged
         kept = self._kept[watch.place]
         kept.restore(self._optimizer, watch.groups, self._model, frozen)
         self._back += (Limit(tuple(watch.groups.values()), shut=True),)
-        said = {"to": kept.step, "reason": order.verdict.reason}
+        said = {"to": kept.step, "left out": tick, "reason": order.verdict.reason}
         return watch.event(order.step, "rollback", tuple(watch.groups), said)
 
     def state(self) -> dict[str, Any]:
