@@ -441,6 +441,7 @@ def test_one_scalar() -> None:
 
 def test_fifty_thousand_tensors() -> None:
     """Linear in tensors: each is stepped by its own group's rate, all in one pass."""
+    threads = threading.active_count()
     params = [nn.Parameter(torch.ones(2)) for _ in range(50_000)]
     for param in params:
         param.grad = torch.ones(2)
@@ -449,4 +450,4 @@ def test_fifty_thousand_tensors() -> None:
     assert {tuple(param.tolist()) for param in params[:10_000]} == {(0.75, 0.75)}
     assert {tuple(param.tolist()) for param in params[10_000:]} == {(0.5, 0.5)}
     assert len(mine.statistics(by="parameter")) == 50_000
-    assert threading.active_count() == 1
+    assert threading.active_count() <= threads
