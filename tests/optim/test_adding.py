@@ -158,7 +158,7 @@ def test_rows_that_thaw_step_as_tensors_of_their_own(name: str, own: dict[str, f
     table = nn.Parameter(torch.randn(4, 3, dtype=torch.float64))
     parts = [nn.Parameter(table.detach()[:2].clone()), nn.Parameter(table.detach()[2:].clone())]
     rows = [{"name": "table", "start": 0, "stop": 2, **own}]
-    ours = Optimizer([{"params": [("table", table)], "rows": rows}], name, backend=backend, **said)  # type: ignore[arg-type]
+    ours = Optimizer([{"params": [("table", table)], "rows": rows}], name, backend=backend, **said)  # type: ignore[arg-type]  # numbers
     packed = {"betas": (own["beta1"], 0.999)} if "beta1" in own else own
     groups = [{"params": [parts[0]], **packed}, {"params": [parts[1]]}]
     torchs = getattr(torch.optim, {"nadam": "NAdam", "sgd": "SGD"}[name])(groups, **said)

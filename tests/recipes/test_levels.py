@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramgroups.errors import RuleError
-from paramgroups.recipes.levels import levels_of, place, written
+from paramgroups.recipes.depth import LayerDecay
+from paramgroups.recipes.levels import levels_of, written
 from paramgroups.schedules import Horizon
 from paramgroups.schedules.lengths import read_length
 from tests.select.models import row
@@ -20,7 +21,7 @@ def test_levels_are_the_distinct_depths_of_each_tower() -> None:
         row("e", depth=0, tower="text"),
     ]
     assert levels_of(rows, "mine") == {"": [2, 7], "text": [0, 5]}
-    assert [place(one) for one in rows[2:4]] == ["depth 7", "depth 5 of text"]
+    assert [LayerDecay(0.5).where(one) for one in rows[2:4]] == ["depth 7", "depth 5 of text"]
 
 
 def test_no_rows_have_no_levels() -> None:

@@ -6,14 +6,14 @@ from typing import Any
 
 from paramgroups.errors import RuleError
 from paramgroups.indexing import Row
-from paramgroups.recipes.levels import place
-from paramgroups.rules import RowValue, Rule, rule
+from paramgroups.recipes.levels import ByDepth
+from paramgroups.rules import Rule, rule
 from paramgroups.rules.checks import factor
 from paramgroups.rules.values import Data
 
 
 @dataclass(frozen=True, slots=True)
-class LayerDecay(RowValue):
+class LayerDecay(ByDepth):
     """The factor decay ** (top - depth); made by `layer_decay`."""
 
     decay: float
@@ -32,14 +32,6 @@ class LayerDecay(RowValue):
     def label(self) -> str:
         """Its name."""
         return f"layer_decay({self.decay:g})"
-
-    def where(self, row: Row) -> str:
-        """The depth, and the tower where there are several."""
-        return place(row)
-
-    def word(self, row: Row, value: Any) -> str:  # noqa: ARG002  # the depth says more than its factor
-        """The depth, which says more than its factor."""
-        return place(row)
 
     def resolve(self, rows: Sequence[Row]) -> list[Any]:
         """The value of each row."""

@@ -1,11 +1,13 @@
-"""The levels of depth among some rows, and lengths that are so many times another."""
+"""Values by depth, the levels of depth among some rows, and lengths that are so many times another."""
 
 from collections.abc import Sequence
 from fractions import Fraction
 from math import ceil
+from typing import Any
 
 from paramgroups.errors import RuleError
 from paramgroups.indexing import Row
+from paramgroups.rules import RowValue
 from paramgroups.schedules import Length
 from paramgroups.schedules.horizon import nearest_tick
 from paramgroups.schedules.lengths import Unit
@@ -15,9 +17,16 @@ DIGITS = 15
 """So many digits after the point has the text of a length."""
 
 
-def place(row: Row) -> str:
-    """The depth of a row, and its tower where there are several."""
-    return f"depth {row.depth}" + (f" of {row.tower}" if row.tower else "")
+class ByDepth(RowValue):
+    """A value that a row has by its depth, which says more than the value does."""
+
+    def where(self, row: Row) -> str:
+        """The depth of a row, and its tower where there are several."""
+        return f"depth {row.depth}" + (f" of {row.tower}" if row.tower else "")
+
+    def word(self, row: Row, value: Any) -> str:  # noqa: ARG002  # the depth says more
+        """The depth likewise."""
+        return self.where(row)
 
 
 def levels_of(rows: Sequence[Row], label: str) -> dict[str, list[int]]:

@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 from paramgroups.errors import RuleError
 from paramgroups.indexing import Row
-from paramgroups.recipes.levels import levels_of, place, written
-from paramgroups.rules import RowValue
+from paramgroups.recipes.levels import ByDepth, levels_of, written
 from paramgroups.rules.checks import one_of
 from paramgroups.rules.values import Data
 from paramgroups.schedules import Length
@@ -19,7 +18,7 @@ Moment = Literal["turn", "rest", "all"]
 
 
 @dataclass(frozen=True, slots=True)
-class GradualUnfreezing(RowValue):
+class GradualUnfreezing(ByDepth):
     """When the level of a row thaws; made by `gradual_unfreezing`, where its fields are explained."""
 
     every: Length | None = None
@@ -59,14 +58,6 @@ class GradualUnfreezing(RowValue):
         given = {"every": self.every, "over": self.over}
         return f"gradual_unfreezing({', '.join(f'{key}={one!r}' for key, one in given.items() if one)})"
 
-    def where(self, row: Row) -> str:
-        """The depth, and the tower where there are several."""
-        return place(row)
-
-    def word(self, row: Row, value: Any) -> str:  # noqa: ARG002  # the depth says more than its tick
-        """The depth, which says more than its tick."""
-        return place(row)
-
     def resolve(self, rows: Sequence[Row]) -> list[Any]:
         """The first tick at which each row is trained."""
         levels = levels_of(rows, self.label)
@@ -95,7 +86,7 @@ class GradualUnfreezing(RowValue):
 
 
 @dataclass(frozen=True, slots=True)
-class ChainThaw(RowValue):
+class ChainThaw(ByDepth):
     """When the turn of a row's level comes, when it is over, or when all are trained; see `chain_thaw`."""
 
     every: Length
@@ -109,14 +100,6 @@ class ChainThaw(RowValue):
     def label(self) -> str:
         """Its name."""
         return f"chain_thaw({self.every!r})"
-
-    def where(self, row: Row) -> str:
-        """The depth, and the tower where there are several."""
-        return place(row)
-
-    def word(self, row: Row, value: Any) -> str:  # noqa: ARG002  # the depth says more than its tick
-        """The depth, which says more than its tick."""
-        return place(row)
 
     def resolve(self, rows: Sequence[Row]) -> list[Any]:
         """The tick of this moment for each row."""
