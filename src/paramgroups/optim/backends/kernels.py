@@ -77,16 +77,21 @@ def _pass_with_sums(
 
 
 def _pass_of_gradients(base: int, first: int, last: int, sums: Floats, chunk: int) -> None:
-    squares, strange = 0.0, 0
-    for start in range(first, last, BLOCK):
-        stop = min(start + BLOCK, last)
-        gradient_sum = ZERO
+    """Both halves at once: memory serves two runs faster than one."""
+    squares, strange, half = 0.0, 0, (last - first) // 2
+    for start in range(first, first + half, BLOCK):
+        stop = min(start + BLOCK, first + half)
+        near_sum = far_sum = ZERO
         for index in range(start, stop):
-            gradient = read((base,), index)[0]
-            gradient_sum += gradient * gradient
-        found = checked(gradient_sum, base, start, stop)
+            near, far = read((base,), index)[0], read((base,), index + half)[0]
+            near_sum += near * near
+            far_sum += far * far
+        found = checked(near_sum, base, start, stop)
         squares, strange = squares + found[0], strange + found[1]
-    sums[chunk, 0], sums[chunk, 3] = squares, strange
+        found = checked(far_sum, base, start + half, stop + half)
+        squares, strange = squares + found[0], strange + found[1]
+    found = checked(ZERO, base, first + 2 * half, last)  # the last of an odd count
+    sums[chunk, 0], sums[chunk, 3] = squares + found[0], strange + found[1]
 
 
 def _checked(gradient_sum: Any, base: int, start: int, stop: int) -> tuple[float, int]:
@@ -128,9 +133,10 @@ def _walk(
 def _walk_gradients(
     counter: Ints, chunks: Ints, starts: Ints, tensor_of: Ints, addresses: Ints, sums: Floats
 ) -> None:
+    """From the last chunk to the first: the step that follows begins with what was read last, and is cached."""
     while True:
-        chunk = claim(counter.ctypes.data)
-        if chunk >= len(chunks):
+        chunk = len(chunks) - 1 - claim(counter.ctypes.data)
+        if chunk < 0:
             return
         segment = chunks[chunk, 0]
         first = starts[segment] + chunks[chunk, 1]
