@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from paramgroups.errors import OptimizerError
-from paramgroups.optim.backends.batch import Floats
+from paramgroups.optim.backends.batch import Floats, Ints
 from paramgroups.optim.columns import Called, numbers_of
 from paramgroups.optim.hyperparameters import CLIPPING, domain_of
 
@@ -41,16 +41,33 @@ def factors_of(groups: Sequence[Mapping[str, Any]], squares: Floats) -> Floats:
         >>> factors_of(groups, np.array([9.0, 16.0, 1.0])).round(3).tolist()
         [0.2, 0.2, 1.0]
     """
+    places, bounds, scopes = bounds_of(groups)
+    norms = np.sqrt(np.bincount(scopes, squares[places]))[scopes]
+    factors = np.ones(len(groups))
+    factors[places] = np.minimum(1.0, bounds / (norms + SMALL))  # a norm that is NaN stays NaN
+    return factors
+
+
+def bounds_of(groups: Sequence[Mapping[str, Any]]) -> tuple[list[int], Floats, Ints]:
+    """Which groups are clipped, to which bound, and with whom: those of one number make one norm.
+
+    Args:
+        groups: The groups.
+
+    Raises:
+        OptimizerError: A bound is no positive number.
+
+    Example:
+        >>> bounds_of([{}, {"clip_norm": 2.0}, {"clip_norm": 2.0, "clip_alone": True}])
+        ([1, 2], array([2., 2.]), array([0, 1]))
+    """
     asked = [group.get(CLIP_NORM) for group in groups]
     places = [number for number, bound in enumerate(asked) if bound is not None]
     bounds = _bounds([asked[number] for number in places], lambda at: f"group {places[at]}")
     _, scopes = np.unique(bounds, return_inverse=True)
     alone = np.array([bool(groups[number].get(CLIP_ALONE)) for number in places], np.bool_)
     scopes = np.where(alone, len(places) + np.arange(len(places)), scopes)
-    norms = np.sqrt(np.bincount(scopes, squares[places]))[scopes]
-    factors = np.ones(len(groups))
-    factors[places] = np.minimum(1.0, bounds / (norms + SMALL))  # a norm that is NaN stays NaN
-    return factors
+    return places, bounds, np.unique(scopes, return_inverse=True)[1]
 
 
 def _bounds(asked: Sequence[Any], called: Called) -> Floats:

@@ -101,6 +101,7 @@ def passage(
         >>> found.shut.tolist(), found.factors.tolist()
         ([False, False, True], [0.5, 0.5, 1.0])
     """
+    check_limits(limits, len(groups))
     shut, factors = np.zeros(len(groups), np.bool_), np.ones(len(groups))
     outcomes: dict[int, Outcome] = {}
     for clip in (False, True):  # what is left out counts in no norm that others are clipped by
@@ -119,6 +120,19 @@ def passage(
     return Passage(shut, factors, [outcomes[place] for place in range(len(limits))])
 
 
+def check_limits(limits: Iterable[Limit], count: int) -> None:
+    """Refuse limits that have no meaning for so many groups.
+
+    Raises:
+        OptimizerError: One has a bound that is none, or names no group.
+    """
+    for limit in limits:
+        if lost := [group for group in limit.groups if not 0 <= group < count]:
+            raise OptimizerError(f"A limit names group {lost[0]}, and there are {count}, from 0.")
+        if not limit.bound >= 0.0:
+            raise OptimizerError(f"{limit!r}: the bound is no number of at least 0. Give one, or math.inf.")
+
+
 def _totals(
     scopes: Iterable[tuple[int, ...]], sums: Floats, shut: Bools | None
 ) -> dict[tuple[int, ...], tuple[float, float]]:
@@ -128,24 +142,17 @@ def _totals(
         scopes: The groups of each limit.
         sums: The sums of all groups.
         shut: The groups that do not count.
-
-    Raises:
-        OptimizerError: One names no group.
     """
     both, found = sums[:, [SQUARES, NONFINITE]], {}
     if shut is not None and shut.any():
         both[shut] = 0.0
     for scope in scopes:
-        if lost := [group for group in scope if not 0 <= group < len(sums)]:
-            raise OptimizerError(f"A limit names group {lost[0]}, and there are {len(sums)}, from 0.")
         squares, odd = both[list(scope)].sum(axis=0).tolist()
         found[scope] = squares, odd
     return found
 
 
 def _outcome(limit: Limit, squares: float, nonfinite: float, scale: float) -> Outcome:
-    if not limit.bound >= 0.0:
-        raise OptimizerError(f"{limit!r}: the bound is no number of at least 0. Give one, or math.inf.")
     norm, odd = math.sqrt(squares) * scale, int(nonfinite)
     above = norm > limit.bound
     shut = limit.shut or odd > 0 or (above and not limit.clip)

@@ -153,6 +153,19 @@ def test_scales_multiply_the_gradients_and_leave_them() -> None:
     assert sums[:, 0].tolist() == [3.0, 1030.0]
 
 
+@pytest.mark.parametrize("backend", ["gpu", "reference"])
+def test_gates_that_the_device_has_decided(backend: str) -> None:
+    """Below 0 nothing is written and nothing summed, whatever the gradient is; else it is a scale."""
+    params = [torch.ones(3), torch.ones(1030), torch.ones(5)]
+    ours = Stepper("sgd", params, [{"lr": 1.0, "momentum": 0.9}] * 3, backend)
+    ours.batch.gates = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64)
+    ours.batch.statistics = True
+    sums = ours.step([torch.ones(3), torch.full((1030,), math.nan), torch.ones(5)])
+    assert [float(param.unique()) for param in params] == [0.5, 1.0, -1.0]
+    assert [float(state.unique()) for state in ours.batch.states[0]] == [0.5, 0.0, 2.0]
+    assert sums.tolist() == [[3.0, 3.0, 0.75, 0.0], [0.0] * 4, [5.0, 5.0, 20.0, 0.0]]
+
+
 @pytest.mark.parametrize("case", ["adamw", "rmsprop, both"])
 def test_a_rehearsal_writes_nothing_and_sums_as_the_step(case: str) -> None:
     ours, _ = twins(case, drawn())

@@ -42,6 +42,8 @@ class Batch:
         steps: The step of each segment; the first is 1.
         chunks: The pieces of work, out of what `plan_chunks(counts)` gave: what is left out is not stepped.
         scales: What each segment's gradients are multiplied by; None is 1.
+        gates: The same where it was decided on the device, and not told yet: below 0 nothing of a segment is
+            written, and its sums are 0. Given where sums are tensors alone.
         addresses: Where the tensors begin: one row for parameters, for gradients and for each state. None
             lets the backend read them.
         statistics: Whether a step sums statistics.
@@ -59,6 +61,7 @@ class Batch:
     steps: Floats
     chunks: Ints = field(repr=False)
     scales: Floats | None = None
+    gates: Tensor | None = None
     addresses: Ints | None = field(default=None, repr=False)
     statistics: bool = False
 

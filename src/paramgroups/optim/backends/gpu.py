@@ -62,6 +62,8 @@ def _walked(batch: Batch, *, writes: bool, sums: bool) -> tuple[Tables, Tensor]:
     """The tables of a walk over all chunks, and its sums, one row a chunk."""
     numbers = constants(batch)
     tables = send(batch, ALL, numbers)
+    if batch.gates is not None:
+        tables.constants.view(numbers.shape)[:, 0] = batch.gates
     found = _rows(tables, len(batch.chunks) if sums else 0)
     words = {
         "UPDATE": gpu_kernels.compiled(batch.algorithm),

@@ -140,11 +140,12 @@ def walk(
     SUMS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Step one chunk: whole blocks without a mask, then what is left."""
+    """Step one chunk: whole blocks without a mask, then what is left; nothing of it where its scale is below 0."""
     chunk = tl.program_id(0).to(tl.int64)
     row = chunks + chunk * (len(KINDS) + 2)
-    count = tl.load(row + len(KINDS))
     segment = tl.load(row + len(KINDS) + 1)
+    shut = tl.load(table + segment * COUNT) < 0
+    count = tl.where(shut, 0, tl.load(row + len(KINDS)))
     pointers = pointers_at(row, KINDS, ALIGNED)
     constants = constants_at(table + segment * COUNT, COUNT, COMPUTING)
     lanes = tl.arange(0, BLOCK)

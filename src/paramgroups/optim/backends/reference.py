@@ -61,14 +61,20 @@ def _step_segment(batch: Batch, segment: int, *, writes: bool) -> list[Tensor]:
     written = [_numbers(batch, tensors, segment) for tensors in (batch.params, *batch.states)]
     given = _numbers(batch, batch.grads, segment)
     weight, *states = (numbers.to(dtype) for numbers in written)
-    scaled = given.to(dtype) * (1.0 if batch.scales is None else float(batch.scales[segment]))
+    scaled = given.to(dtype) * _scale(batch, segment, dtype)
     constants = rule.prepare(float(batch.steps[segment]), *batch.hypers[segment].tolist())
     results = _compiled(rule)(weight, scaled, *states, *constants)
     wanted = batch.statistics or not writes
     row = _row([_squares(each) for each in (given, weight, results[0] - weight)], given) if wanted else []
     for numbers, result in zip(written if writes else [], results, strict=False):
-        numbers.copy_(result)
-    return row
+        numbers.copy_(result if batch.gates is None else torch.where(batch.gates[segment] < 0, numbers, result))
+    return row if batch.gates is None else [torch.where(batch.gates[segment] < 0, 0.0, one) for one in row]
+
+
+def _scale(batch: Batch, segment: int, dtype: torch.dtype) -> Tensor | float:
+    if batch.gates is not None:
+        return batch.gates[segment].to(dtype)
+    return 1.0 if batch.scales is None else float(batch.scales[segment])
 
 
 def _numbers(batch: Batch, tensors: Sequence[Tensor | None], segment: int) -> Tensor:
