@@ -168,5 +168,13 @@ def test_what_came_late_is_in_the_windows_in_its_order(values: list[float]) -> N
     assert isinstance(guard, divergence)
     late = [told["head"] for told in run.state["late"]]
     assert [*one["values"], *late][-guard.window :] == values[-guard.window :]
-    assert (one["bound"] is not None) == (len(one["values"]) >= guard.least)
+    assert ("head" in run.state["bounds"]) == (len(one["values"]) >= guard.least)
     assert len(values) < guard.least or len(late) <= guard.window // 16 + 1
+
+
+def test_groups_that_are_well_are_not_looked_at_one_by_one() -> None:
+    run = Run(guard_of(patience=3))
+    for moved in [1.0] * 40 + [100.0, 1.0]:
+        run.judge(report(run.step, head=stats(weight=1.0, update=moved), stem=stats(weight=1.0, update=1.0)))
+        assert run.state["restless"] == (["head"] if moved == 100.0 else [])
+    assert {name: one["off"] for name, one in run.state["groups"].items()} == {"head": 0, "stem": 0}

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from paramgroups.errors import OptimizerError
 from paramgroups.optim.algorithms import ALGORITHMS
-from paramgroups.optim.memory import Memory, keep_precision, precise
+from paramgroups.optim.memory import Memory, placed, precise
 
 ADAM = ALGORITHMS["adam"]
 ADAM_RULE = ADAM.of(ADAM.defaults)
@@ -197,24 +197,27 @@ def test_a_master_that_was_saved_in_half_precision_becomes_exact_again() -> None
     assert kept.master_of(param).dtype == torch.float32
 
 
-def test_what_is_loaded_keeps_its_precision() -> None:
-    param = torch.nn.Parameter(torch.ones(2, dtype=torch.bfloat16))
-    kept = memory()
-    exact = torch.tensor([1.001, 2.002])
-    kept.states[param] = {"exp_avg": exact.bfloat16(), "step": torch.tensor(3.0), "count": torch.tensor(2)}
-    keep_precision(
-        kept.states, param, {"exp_avg": exact, "step": torch.tensor(9.0), "count": torch.tensor(5)}
-    )
-    assert torch.equal(kept.states[param]["exp_avg"], exact)
-    assert kept.states[param]["step"].item() == 3.0
-    assert kept.states[param]["count"].item() == 2
+def test_float32_of_half_precision_stays_as_it_was_saved() -> None:
+    param, exact = torch.ones(2, dtype=torch.bfloat16), torch.tensor([1.001, 2.002])
+    assert torch.equal(placed(exact, param, "exp_avg"), exact)
+    assert placed(exact.double(), param, "exp_avg").dtype == torch.float32
 
 
-@pytest.mark.parametrize("saved", [None, [], "state"], ids=str)
-def test_what_is_no_state_is_left_alone(saved: Any) -> None:
-    param, kept = torch.ones(2, dtype=torch.bfloat16), memory()
-    keep_precision(kept.states, param, saved)
-    assert not kept.states
+def test_half_precision_stays_what_its_class_has_made_of_it() -> None:
+    param = torch.ones(2, dtype=torch.bfloat16)
+    assert placed(param.clone(), param, "momentum_buffer").dtype == torch.bfloat16
+    assert placed(param.half(), param, "momentum_buffer").dtype == torch.bfloat16
+
+
+def test_saved_tensors_are_placed_as_torch_does() -> None:
+    param, step = torch.ones(2, dtype=torch.float64), torch.tensor(3.0)
+    state = {"step": step, "exp_avg": torch.ones(2), "of": [torch.ones(1)], "word": "x", "none": None}
+    found = placed(state, param)
+    assert found["step"] is step
+    assert (found["exp_avg"].dtype, found["of"][0].dtype) == (torch.float64, torch.float64)
+    assert (found["word"], found["none"]) == ("x", None)
+    assert placed(torch.tensor(3), param, "step", on_device=True).dtype == torch.float32
+    assert placed(torch.ones(1), torch.ones(1, dtype=torch.int64), "sum").dtype == torch.float32
 
 
 def test_forgotten_rows_begin_where_a_state_begins_and_the_others_stay() -> None:

@@ -10,7 +10,7 @@ from torch import nn
 
 from paramgroups.errors import OptimizerError
 from paramgroups.optim.backends.chunks import SIZE
-from paramgroups.optim.statistics import Statistics, Told, tell, total
+from paramgroups.optim.statistics import ByGroup, Statistics, Told, chosen, tell, total
 from tests.optim.passers import Walker, given
 
 BOTH = pytest.mark.parametrize("backend", ["torch", "cpu"])
@@ -190,3 +190,21 @@ def test_groups_that_were_taken_away_since(by: str) -> None:
         "Parameters or groups were taken away since the last step, which has no names without them. "
         "Ask for its statistics before, or after the next step."
     )
+
+
+def test_the_ratios_of_all_groups_at_once_are_those_of_each() -> None:
+    norms = np.array(
+        [[1.0, 2.0, 0.5, 0.0], [1.0, 0.0, 0.5, 1.0], [1.0, 0.0, 0.0, 0.0], [1.0, 2.0, np.nan, 2.0]]
+    )
+    found = ByGroup(["moved", "left 0", "rests", "broken"], norms)
+    assert found.update_ratios == {
+        name: pytest.approx(one.update_ratio, nan_ok=True) for name, one in found.items()
+    }
+    assert list(found.update_ratios.values())[:3] == [0.25, math.inf, 0.0]
+    assert found.grad_norms == [1.0] * 4
+
+
+def test_some_groups_are_chosen_or_all_as_they_are() -> None:
+    found = ByGroup(["stem", "head"], np.array([[1.0, 2.0, 0.5, 0.0], [3.0, 4.0, 0.5, 0.0]]))
+    assert chosen(found, ("head", "stem")) is found
+    assert chosen(found, ("head", "gone")) == {"head": Statistics(3.0, 4.0, 0.5, 0)}

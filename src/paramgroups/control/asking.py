@@ -5,7 +5,7 @@ from typing import Any
 
 from paramgroups.control.checks import pair
 from paramgroups.control.guarding import Guard
-from paramgroups.control.states import at, copied, lent, named, returned
+from paramgroups.control.states import copied, lent, named, returned
 from paramgroups.errors import RuleError, listing, shown
 from paramgroups.rules import Controller, Observation, RowValue, Rule, State
 from paramgroups.rules.rule import OWN
@@ -36,7 +36,7 @@ def ask(controller: Controller, state: State, seen: Observation) -> tuple[dict[s
         >>> ask(cut, state, Observation(1, {"val_loss": 1.0}))[1]
         (rule('head', lr_scale=0.1),)
     """
-    with named(controller, at(seen.step)):
+    with named(controller, seen.step):
         if isinstance(controller, Guard):
             after, rules = pair(controller.observe(lent(state), seen))
             return returned(after, seen.step), _rules(rules, controller, seen)

@@ -12,15 +12,13 @@ from paramgroups.control.guarding import Guard, Report, Verdict
 from paramgroups.control.robust import SHARE, median
 from paramgroups.control.writing import Written
 from paramgroups.errors import RuleError
-from paramgroups.optim.statistics import Statistics
 from paramgroups.rules import State
 from paramgroups.select import Selector
 
 HARMLESS = {"ratio": 0.01, "share": 0.1}
 """What is never too much: ten times the ratio that healthy training often shows, and a tenth of the whole."""
-FRESH: Mapping[str, Any] = {"values": [], "bound": None, "off": 0, "rest": 0, "product": 1.0}
-"""Of a group: its earlier values, bounded by their median × times, values in a row above that, how many yet
-to rest, its factors."""
+FRESH: Mapping[str, Any] = {"values": [], "off": 0, "rest": 0, "product": 1.0}
+"""Of a group: its earlier values, values in a row above its bound, how many yet to rest, its factors."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,49 +83,57 @@ class divergence(Written, Guard):
             )
 
     def begin(self) -> dict[str, Any]:
-        """What is remembered of each group, what came since, and after how much of that it is taken in."""
-        return {"groups": {}, "late": [], "due": 1}
+        """What is remembered of each group, what came since, and after how much of that it is taken in.
+
+        Bounds, and the groups that were lately above theirs or rest, stand beside: of hundreds of groups that
+        are well, no more is looked at.
+        """
+        return {"groups": {}, "bounds": {}, "restless": [], "late": [], "due": 1}
 
     def judge(self, state: State, report: Report) -> tuple[State, Sequence[Verdict]]:
         """Cut what has been too much for too long."""
-        values = self._values(report)
-        restless, above = self._restless(state["groups"], values)
-        verdicts = []
-        for name, one in restless.items():
-            if one["off"] > self.patience:
-                restless[name], change = self._cut(one)
-                verdicts += [self._verdict(name, change, values[name], one)] if change != 1 else []
-        groups = {**state["groups"], **restless} if restless else state["groups"]
+        values, bounds = self._values(report), state["bounds"]
+        above = {name for name, value in values.items() if value > bounds.get(name, math.inf)}
+        after, verdicts = dict(state), list[Verdict]()
+        if above or state["restless"]:
+            found = self._counted(state, values, above)
+            for name, one in found.items():
+                if one["off"] > self.patience:
+                    found[name], change = self._cut(one)
+                    told = name, change, values[name], bounds[name], one["off"]
+                    verdicts += [self._verdict(*told)] if change != 1 else []
+            after["groups"] = {**state["groups"], **found}
+            after["restless"] = [name for name, one in after["groups"].items() if one["off"] or one["rest"]]
         accepted = {name: value for name, value in values.items() if name not in above} if above else values
-        late = [*state["late"], accepted]
-        if len(late) < state["due"] and values.keys() <= groups.keys():
-            return {"groups": groups, "late": late, "due": state["due"]}, verdicts
-        return self._taken_in(groups, late), verdicts
+        after["late"] = [*state["late"], accepted]
+        if len(after["late"]) < state["due"] and values.keys() <= after["groups"].keys():
+            return after, verdicts
+        return self._taken_in(after), verdicts
 
-    def _restless(
-        self, groups: Mapping[str, Mapping[str, Any]], values: Mapping[str, float]
-    ) -> tuple[dict[str, Mapping[str, Any]], set[str]]:
-        """The groups that are above their bound, were lately, or rest; and those that are."""
-        found, above = dict[str, Mapping[str, Any]](), set[str]()
-        for name, value in values.items():
-            one = groups.get(name, FRESH)
-            high = one["bound"] is not None and value > one["bound"]
-            if high or one["off"] or one["rest"]:
-                off = one["off"] + 1 if high and not one["rest"] else 0
-                found[name] = {**one, "off": off, "rest": max(one["rest"] - 1, 0)}
-                above.update([name] if high else [])
-        return found, above
+    def _counted(self, state: State, values: Mapping[str, float], above: set[str]) -> dict[str, Any]:
+        """The groups that are above their bound, were lately, or rest, with one update more."""
+        found = {}
+        for name in sorted(values.keys() & {*above, *state["restless"]}):
+            one = state["groups"][name]
+            off = one["off"] + 1 if name in above and not one["rest"] else 0
+            found[name] = {**one, "off": off, "rest": max(one["rest"] - 1, 0)}
+        return found
 
-    def _taken_in(self, groups: Mapping[str, Any], late: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    def _taken_in(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """With all that came since in the windows, and their bounds taken anew."""
-        found = dict(groups)
+        found, bounds, late = dict(state["groups"]), dict(state["bounds"]), state["late"]
         for name in dict.fromkeys(name for values in late for name in values):
             one = found.get(name, FRESH)
             window = [*one["values"], *(values[name] for values in late if name in values)][-self.window :]
-            found[name] = {**one, "values": window, "bound": self._bound(window)}
+            found[name] = {**one, "values": window}
+            if (bound := self._bound(window)) is not None:
+                bounds[name] = bound
+            else:
+                bounds.pop(name, None)
         counts = [len(one["values"]) for one in found.values()]
         lacking = [self.least - count for count in counts if count < self.least]
-        return {"groups": found, "late": [], "due": max(1, min([*lacking, min(counts, default=0) // SHARE]))}
+        due = max(1, min([*lacking, min(counts, default=0) // SHARE]))
+        return {**state, "groups": found, "bounds": bounds, "late": [], "due": due}
 
     def dropped_of(self, state: State, groups: Container[str]) -> State:
         """As before its first cut of these groups."""
@@ -135,9 +141,12 @@ class divergence(Written, Guard):
 
     def _values(self, report: Report) -> dict[str, float]:
         """What is judged of each group that moved."""
-        moved = {name: told for name, told in report.groups.items() if name not in report.refused}
-        found = _shares(moved) if self.of == "share" else _ratios(moved)
-        return {name: value for name, value in found.items() if 0 < value < math.inf}
+        found = report.ratios if self.of == "ratio" else _shares(report)
+        return {
+            name: value
+            for name, value in found.items()
+            if 0 < value < math.inf and name not in report.refused
+        }
 
     def _bound(self, values: Sequence[float]) -> float | None:
         if len(values) < self.least:
@@ -150,19 +159,16 @@ class divergence(Written, Guard):
         product, change = bounded(one["product"], self.factor, self.floor, None)
         return {**one, "off": 0, "rest": self.cooldown, "product": product}, change
 
-    def _verdict(self, name: str, change: float, value: float, one: Mapping[str, Any]) -> Verdict:
+    def _verdict(self, name: str, change: float, value: float, bound: float, off: int) -> Verdict:
         what = "update ratio" if self.of == "ratio" else "share of the predicted change of the loss"
-        count = "1 update" if one["off"] == 1 else f"{one['off']} updates in a row"
-        allowed = f"above the {one['bound']:.3g} that its earlier ones allow"
+        count = "1 update" if off == 1 else f"{off} updates in a row"
+        allowed = f"above the {bound:.3g} that its earlier ones allow"
         reason = f"{what} {value:.3g} of {name}, {allowed}, for {count}: rate × {change:.3g}"
         return Verdict("scale", (name,), change, reason)
 
 
-def _ratios(groups: Mapping[str, Statistics]) -> dict[str, float]:
-    return {name: told.update_ratio for name, told in groups.items()}
-
-
-def _shares(groups: Mapping[str, Statistics]) -> dict[str, float]:
-    changes = {name: told.grad_norm * told.update_norm for name, told in groups.items()}
+def _shares(report: Report) -> Mapping[str, float]:
+    moved = {name: told for name, told in report.groups.items() if name not in report.refused}
+    changes = {name: told.grad_norm * told.update_norm for name, told in moved.items()}
     total = math.fsum(changes.values())
     return {name: change / total for name, change in changes.items()} if 0 < total < math.inf else {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from paramgroups.errors import RuleError
-from paramgroups.optim.statistics import Statistics
+from paramgroups.optim.statistics import ByGroup, Statistics
 from paramgroups.rules import Controller, Observation, Rule, State
 
 Action = Literal["scale", "keep", "rollback", "stop"]
@@ -51,6 +51,20 @@ class Report:
     groups: Mapping[str, Statistics]
     refused: frozenset[str] = frozenset()
     bad: tuple[str, ...] = ()
+
+    @property
+    def ratios(self) -> Mapping[str, float]:
+        """The update ratio of each group; cheaper than to ask one by one."""
+        if isinstance(self.groups, ByGroup):
+            return self.groups.update_ratios
+        return {name: told.update_ratio for name, told in self.groups.items()}
+
+    @property
+    def grad_norms(self) -> Sequence[float]:
+        """The norm of the gradients of each group, in their order."""
+        if isinstance(self.groups, ByGroup):
+            return self.groups.grad_norms
+        return [told.grad_norm for told in self.groups.values()]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from paramgroups.control.checks import pair
 from paramgroups.control.guarding import Action, Gate, Guard, Report, Verdict
-from paramgroups.control.states import at, exact, lent, named, returned
+from paramgroups.control.states import exact, lent, named, returned
 from paramgroups.errors import RuleError, listing, nearest, shown
 from paramgroups.optim import is_finite, is_number
 from paramgroups.rules import State
@@ -60,7 +60,7 @@ def judge(guard: Guard, state: State, report: Report) -> tuple[dict[str, Any], t
         >>> verdicts[0].action
         'keep'
     """
-    with named(guard, at(report.step)):
+    with named(guard, report.step):
         after, verdicts = pair(guard.judge(lent(state), report), "verdicts")
         return returned(after, report.step), _verdicts(verdicts, report)
 

@@ -83,13 +83,12 @@ class ratio(Written, Guard):
         """Scale what was out of bounds for too long."""
         groups: dict[str, Any] = dict(state["groups"])
         verdicts: list[Verdict] = []
-        for name, told in report.groups.items():
-            found = told.update_ratio
+        low, high = self.low or 0.0, self.high
+        beyond = [pair for pair in report.ratios.items() if not low <= pair[1] <= high or pair[0] in groups]
+        for name, found in beyond:
             if not 0 < found < math.inf or name in report.refused:
                 continue
             bound = self._crossed(found)
-            if bound is None and name not in groups:
-                continue
             groups[name] = one = self._counted(groups.get(name, FRESH), bound)
             if bound is not None and abs(one["off"]) > self.patience:
                 groups[name], change = self._scaled(one, bound, found)

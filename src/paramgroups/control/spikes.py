@@ -131,7 +131,7 @@ class spike(Written, Guard):
         groups = sorted(report.groups)
         if groups and groups != state["groups"]:
             state = {**state, "groups": groups, "windows": {}}
-        norm = math.hypot(*(told.grad_norm for told in report.groups.values()))
+        norm = math.hypot(*report.grad_norms)
         refused = {NORM} if report.refused else ()
         return self._followed(state, {NORM: norm} if groups else {}, refused), ()
 

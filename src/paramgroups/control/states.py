@@ -1,7 +1,6 @@
 """What a controller is given to remember, and what it gives back."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -13,21 +12,30 @@ EARLY = 10
 """Before this tick each state that a guard returns is looked through: a mistake shows at once."""
 
 
-@contextmanager
-def named(controller: Controller, when: str) -> Iterator[None]:
-    """Errors begin with whom was asked, and when."""
-    where = f"{controller.title} {when}"
-    try:
-        yield
-    except ParamGroupsError as error:
-        raise type(error)(f"{where}: {error}") from error
-    except Exception as error:
+class named:  # noqa: N801  # read as a word: with named(guard, "asked for its gate")
+    """Errors begin with whom was asked, and when; no generator, since guards are asked at every step.
+
+    Args:
+        controller: Who is asked.
+        when: For what; or at which step, which is written out where there is an error alone.
+    """
+
+    __slots__ = ("_controller", "_when")
+
+    def __init__(self, controller: Controller, when: str | float) -> None:
+        self._controller, self._when = controller, when
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, Exception):
+            return
+        when = self._when if isinstance(self._when, str) else f"at step {self._when:,.15g}"
+        where = f"{self._controller.title} {when}"
+        if isinstance(error, ParamGroupsError):
+            raise type(error)(f"{where}: {error}") from error
         raise RuleError(f"{where} raised {type(error).__name__}: {error}. Mend the controller.") from error
-
-
-def at(step: float) -> str:
-    """When that is, for `named`."""
-    return f"at step {step:,.15g}"
 
 
 def copied(given: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from paramgroups.optim.backends.batch import NONFINITE, Floats, Ints
 from paramgroups.optim.clipping import SMALL, bounds_of
-from paramgroups.optim.fetching import Fetched
+from paramgroups.optim.fetching import Fetched, sent
 from paramgroups.optim.limits import SQUARES, Limit, Outcome, Passage, check_limits
 
 SHUT = -1.0
@@ -126,7 +126,7 @@ def group_sums(sums: Tensor, groups: Ints, count: int) -> Tensor:
         groups: The group of each; in order.
         count: How many groups there are.
     """
-    return _totals(sums, _here(np.bincount(groups, minlength=count), sums.device))
+    return _totals(sums, sent(np.bincount(groups, minlength=count), sums.device))
 
 
 def _judged(tables: Tables, both: Tensor, scale: float, of: Tensor) -> tuple[Tensor, Tensor]:
@@ -156,7 +156,7 @@ def _clipped(tables: Tables, squares: Tensor, factors: Tensor, out: Tensor, *, l
 
 def _totals(rows: Tensor, counts: Tensor) -> Tensor:
     """The sums of so many rows, then of the next."""
-    return torch.segment_reduce(rows, "sum", lengths=counts, unsafe=True)  # type: ignore[attr-defined]  # torch has it
+    return torch.segment_reduce(rows, "sum", lengths=counts, unsafe=True)
 
 
 def _sent(limits: Sequence[Limit], groups: Sequence[Mapping[str, Any]], device: torch.device) -> Tables:
@@ -177,15 +177,8 @@ def _sent(limits: Sequence[Limit], groups: Sequence[Mapping[str, Any]], device: 
         scopes[order].astype(np.int64),
         bounds[order].astype(np.float64),
     ]
-    there = _here(np.concatenate([table.view(np.int64) for table in tables]), device)
+    there = sent(np.concatenate([table.view(np.int64) for table in tables]), device)
     parts = there.tensor_split(np.cumsum([len(table) for table in tables])[:-1].tolist())
-    floats = {3, 9}
-    parts = [part.view(torch.float64) if place in floats else part for place, part in enumerate(parts)]
-    return Tables(*parts[:4], parts[4] > 0, parts[5] > 0, *parts[6:])
-
-
-def _here(numbers: Ints, device: torch.device) -> Tensor:
-    """An array on the device, without waiting for it."""
-    host = torch.empty(len(numbers), dtype=torch.int64, device="cpu", pin_memory=device.type == "cuda")
-    host.numpy()[:] = numbers
-    return host.to(device, non_blocking=True)
+    of, sizes, owners, most, clip, shut, clipped, widths, whose, norms = parts
+    most, norms = most.view(torch.float64), norms.view(torch.float64)
+    return Tables(of, sizes, owners, most, clip > 0, shut > 0, clipped, widths, whose, norms)

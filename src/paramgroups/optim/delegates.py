@@ -117,7 +117,7 @@ class Delegate:
         view = _view(used, chosen, scales or {})
         still = view.hidden if self.needs_closure else ()
         try:
-            with torch.enable_grad(), self.lent(used, states), _unmoved(still):
+            with torch.enable_grad(), self.lent(used, states), unmoved(still):
                 return view.call(self._step, self._made, closure)
         except Exception as error:
             error.add_note(
@@ -195,7 +195,7 @@ def _view(groups: Iterable[Group], chosen: Collection[int], scales: Mapping[Tens
 
 
 @contextmanager
-def _unmoved(params: Iterable[Tensor]) -> Iterator[None]:
+def unmoved(params: Iterable[Tensor]) -> Iterator[None]:
     """Set back what is written meanwhile."""
     before = [(param, param.detach().clone()) for param in params]
     try:

@@ -1,11 +1,11 @@
-"""Numbers on their way from a device: nobody waits for them until they are read."""
+"""Numbers on their way to a device and back: nobody waits for them until they are read."""
 
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from paramgroups.optim.backends.batch import Floats
+from paramgroups.optim.backends.batch import Floats, Ints
 
 
 class Fetched:
@@ -44,3 +44,10 @@ class Fetched:
             self._come = None
         found: Floats = self._copy.double().cpu().numpy()
         return found
+
+
+def sent(numbers: Ints, device: torch.device) -> Tensor:
+    """Whole numbers on a device, which goes on with its work."""
+    host = torch.empty(len(numbers), dtype=torch.int64, device="cpu", pin_memory=device.type == "cuda")
+    host.numpy()[:] = numbers
+    return host.to(device, non_blocking=True)

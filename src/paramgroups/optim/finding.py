@@ -89,7 +89,7 @@ def look(params: list[Tensor], lengths: list[int], awake: Bools, *, sharded: boo
         active = awake & np.array(known, np.bool_) & np.array(trained, np.bool_)
     whole, tensors = bool(active.all()), params
     if sharded:
-        tensors, grads = list(map(local, params)), list(map(local, grads))
+        tensors, grads = list(map(local, params)), list(map(local_grad, params, grads))
     both: tuple[Sequence[Any], ...] = (tensors, grads)
     stepped, given = (things if whole else _chosen(things, active) for things in both)
     traits = read([*stepped, *given])
@@ -126,6 +126,16 @@ def local(tensor: Any) -> Any:
     """The part of a tensor that is in this process: all of it, unless it is spread over several."""
     found = getattr(tensor, LOCAL, None)
     return tensor if found is None else found()
+
+
+def local_grad(param: Any, grad: Any) -> Any:
+    """The part of a gradient that belongs to the part of its parameter that is in this process.
+
+    Backward may leave parts of a sum, which are summed here as torch's optimizers do.
+    """
+    if hasattr(grad, LOCAL) and hasattr(param, LOCAL) and grad.placements != param.placements:
+        grad = grad.redistribute(placements=param.placements)
+    return local(grad)
 
 
 def reals(tensor: Tensor) -> int:

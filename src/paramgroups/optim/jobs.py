@@ -11,7 +11,7 @@ from paramgroups.optim.algorithms import ALGORITHMS
 from paramgroups.optim.backends.batch import Ints
 from paramgroups.optim.backends.choosing import backend_of
 from paramgroups.optim.delegates import Delegate
-from paramgroups.optim.finding import Groups
+from paramgroups.optim.finding import Bools, Groups
 from paramgroups.optim.lending import Loan
 from paramgroups.optim.limits import Passage
 from paramgroups.optim.memory import UNCOUNTED, States
@@ -51,17 +51,27 @@ class Stepper(Protocol):
         """Whether some group has a bound for the norm of its gradients."""
 
     @property
+    def gated(self) -> bool:
+        """Whether the device may decide what is stepped."""
+
+    @property
     def sharded(self) -> bool:
         """Whether parameters are spread over several processes."""
 
     def find(self, groups: Groups, states: States) -> None:
         """Look at everything that a step hangs on."""
 
+    def outline(self, groups: Groups, states: States) -> None:
+        """Make the states of what has a gradient, and nothing else."""
+
     def measure(self) -> list[Told]:
         """What the gradients are, without a write."""
 
     def step(self, way: Passage, closure: Closure | None) -> list[Told]:
         """Step what was found and is not shut out, with the gradients of each group times a factor."""
+
+    def take_back(self, shut: Bools, states: States) -> None:
+        """Let what the device left out of the last step be as before."""
 
     def drop(self) -> None:
         """Let go of the gradients."""
@@ -88,6 +98,10 @@ class Job:
         """Look at everything that a step hangs on."""
         self.stepper.find(self._mine(groups), states)
 
+    def outline(self, groups: Groups, states: States) -> None:
+        """Make the states of what has a gradient, and nothing else."""
+        self.stepper.outline(self._mine(groups), states)
+
     def measure(self) -> list[Told]:
         """What the gradients are, without a write."""
         return self._told(self.stepper.measure())
@@ -95,6 +109,10 @@ class Job:
     def step(self, way: Passage, closure: Closure | None) -> list[Told]:
         """Step what was found and is not shut out."""
         return self._told(self.stepper.step(way if self.numbers is None else way.of(self.numbers), closure))
+
+    def take_back(self, shut: Bools, states: States) -> None:
+        """Let what the device left out of the last step be as before."""
+        self.stepper.take_back(shut if self.numbers is None else shut[self.numbers], states)
 
     def _mine(self, groups: Groups) -> Groups:
         return groups if self.numbers is None else [groups[number] for number in self.numbers.tolist()]

@@ -18,6 +18,7 @@ from paramgroups.optim.finding import Found, local, reals
 from paramgroups.optim.memory import HALVES, Counts, Memory, lack, reach
 from paramgroups.optim.parts import Part, RowCount, plain
 from paramgroups.optim.rows import Cut
+from paramgroups.optim.shards import Run, runs_of
 
 BackendOf = Callable[[torch.device, torch.dtype], Backend]
 
@@ -42,12 +43,16 @@ class Segments(NamedTuple):
         starts: Its first number there.
         counts: How many numbers it has.
         settings: Which settings it has.
+        firsts: The first of its rows in the whole tensor.
+        rows: How many rows it is, wherever they are.
     """
 
     tensor_of: Ints
     starts: Ints
     counts: Ints
     settings: Ints
+    firsts: Ints
+    rows: Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +100,7 @@ def lay_out(ground: Ground, places: Sequence[int]) -> list[Part]:
             check_memory(param, grad)
         ground.memory.check(found.params[place], rule)
         if param is not found.params[place]:
-            check_shard(rule, cut=place in ground.cuts)
+            check_shard(rule)
         kinds.setdefault(_kind(param, grad, rule, turn, ground.backend_of), []).append(place)
     ordered = sorted(kinds.items(), key=lambda item: item[0].turn)
     return [_part(kind, np.array(mine), ground) for kind, mine in ordered]
@@ -126,7 +131,7 @@ def _part(kind: Kind, places: Ints, ground: Ground) -> Part:
     wholes = [{key: float(numbers[at]) for key, numbers in counters.items()} for at in range(len(params))]
     each = zip(params, wholes, own, strict=True)
     known = [memory.row_counts(param, rule, whole, cut=bool(cuts)) for param, whole, cuts in each]
-    segments = cut(tensors, owners, own, known)
+    segments = cut(params, owners, own, known)
     batch = _batch(kind, stepped, columns, segments)
     batch.statistics = ground.statistics
     return Part(
@@ -140,7 +145,9 @@ def _part(kind: Kind, places: Ints, ground: Ground) -> Part:
         ],
         places=places,
         settings=segments.settings,
-        rows=_rows(segments, tensors, known, dicts),
+        firsts=segments.firsts,
+        heights=segments.rows,
+        rows=_rows(segments, known, dicts),
         pieces=batch.chunks,
         counters=counters,
         dicts=dicts,
@@ -182,6 +189,9 @@ def cut(
 ) -> Segments:
     """Cut tensors where rows have settings of their own, or were stepped as often as no others.
 
+    Of a tensor that is spread over several processes, the part here is cut as the whole is: rows that are
+    elsewhere are segments too, of no numbers, so that all processes count alike.
+
     Args:
         params: The tensors.
         owners: The settings of each.
@@ -194,39 +204,46 @@ def cut(
         ([0, 2, 6], [2, 4, 4], [0, 7, 0])
     """
     each = zip(params, owners.tolist(), cuts, counts, strict=True)
-    rows = [(place, *piece) for place, (param, *own) in enumerate(each) for piece in _pieces(param, *own)]
+    rows = [(place, *piece) for place, one in enumerate(each) for piece in _pieces(*one)]
     return Segments(*(np.array(column, np.int64) for column in zip(*rows, strict=True)))
 
 
 def _pieces(
     param: Tensor, owner: int, cuts: Sequence[tuple[Cut, int]], counts: Counts
-) -> list[tuple[int, int, int]]:
-    """Start, count and settings of each piece of a tensor."""
-    total = reals(param)
-    if not total or not (cuts or counts):
-        return [(0, total, owner)]
-    settings = np.full(param.shape[0], owner)
-    for rows, own in cuts:
-        settings[rows.start : rows.stop] = own
+) -> list[tuple[int, int, int, int, int]]:
+    """Start, count and settings of each piece of what is here of a tensor; its first row, and how many."""
+    total, rows = reals(local(param)), param.shape[0] if param.dim() else 1
+    if not param.numel() or not (cuts or counts):
+        return [(0, total, owner, 0, rows)]
+    settings, runs = np.full(rows, owner), runs_of(param)
+    for one, own in cuts:
+        settings[one.start : one.stop] = own
+    size = total // max(1, sum(run.rows for run in runs))
+    found = []
+    for start, stop in pairwise(_edges(settings, counts, runs)):
+        here = next((slot for run in runs if (slot := run.of(start, stop)).stop), slice(0, 0))
+        count = (here.stop - here.start) * size
+        found.append((here.start * size, count, int(settings[start]), start, stop - start))
+    return found
+
+
+def _edges(settings: Ints, counts: Counts, runs: Sequence[Run]) -> list[int]:
+    """Where one piece ends and the next begins."""
     differs = settings[1:] != settings[:-1]
     for numbers in counts.values():
         differs |= np.diff(numbers.numpy()) != 0
-    edges = [0, *(np.flatnonzero(differs) + 1).tolist(), len(settings)]
-    size = total // len(settings)
-    return [(start * size, (stop - start) * size, int(settings[start])) for start, stop in pairwise(edges)]
+    ends = (end for run in runs for end in (run.start, run.start + run.rows))
+    return sorted({0, *(np.flatnonzero(differs) + 1).tolist(), *ends, len(settings)})
 
 
-def _rows(
-    segments: Segments, tensors: Sequence[Tensor], counts: Sequence[Counts], dicts: Sequence[Any]
-) -> list[RowCount]:
+def _rows(segments: Segments, counts: Sequence[Counts], dicts: Sequence[Any]) -> list[RowCount]:
     """The segments of tensors whose rows are counted one by one."""
     found = []
     for number, place in enumerate(segments.tensor_of.tolist()):
-        known = counts[place]
-        if known and segments.counts[number]:
-            size = reals(tensors[place]) // len(tensors[place])
-            start, count = int(segments.starts[number]) // size, int(segments.counts[number]) // size
-            found.append(RowCount(number, known, slice(start, start + count), dicts[place]))
+        if known := counts[place]:
+            start = int(segments.firsts[number])
+            rows = slice(start, start + int(segments.rows[number]))
+            found.append(RowCount(number, known, rows, dicts[place]))
     return found
 
 
@@ -316,17 +333,17 @@ def check_gradient(param: Tensor, grad: Tensor) -> None:
         )
 
 
-def check_shard(rule: Algorithm, *, cut: bool) -> None:
+def check_shard(rule: Algorithm) -> None:
     """Refuse what needs the whole of a tensor that is spread over several processes.
 
     Raises:
-        OptimizerError: Rows of it have settings of their own, or the rule needs its norms.
+        OptimizerError: The rule needs its norms.
     """
-    if cut or rule.trust is not None:
-        what = "rows with settings of their own" if cut else f"the norms that {rule.name} needs"
+    if rule.trust is not None:
         raise OptimizerError(
-            f"A parameter is spread over several processes, and here is a part of it: {what} would be taken "
-            "from that alone. Leave the parameter whole (fully_shard with ignored_params)."
+            "A parameter is spread over several processes, and here is a part of it: the norms that "
+            f"{rule.name} needs would be taken from that alone. Leave the parameter whole (fully_shard with "
+            "ignored_params), or name another optimizer."
         )
 
 

@@ -8,8 +8,8 @@ from paramgroups.errors import OptimizerError
 from paramgroups.optim.backends.batch import Sums
 from paramgroups.optim.clipping import clips
 from paramgroups.optim.columns import numbers_of
-from paramgroups.optim.delegates import Delegate
-from paramgroups.optim.finding import Groups, are_sharded
+from paramgroups.optim.delegates import Delegate, unmoved
+from paramgroups.optim.finding import Bools, Groups, are_sharded
 from paramgroups.optim.hyperparameters import RATE
 from paramgroups.optim.limits import Passage
 from paramgroups.optim.memory import States
@@ -28,6 +28,8 @@ class Loan:
         delegate: Who steps them.
         statistics: Whether a step is summed up: it copies the parameters for that.
     """
+
+    gated = False
 
     def __init__(self, delegate: Delegate, *, statistics: bool) -> None:
         self.delegate = delegate
@@ -50,7 +52,7 @@ class Loan:
     @property
     def sharded(self) -> bool:
         """Whether parameters are spread over several processes."""
-        return are_sharded(self._stepped)
+        return any(are_sharded(group["params"]) for group in self._groups)
 
     def find(self, groups: Groups, states: States) -> None:
         """Look which parameters are stepped: they are trained, have a gradient, and a rate that is not 0.
@@ -75,6 +77,19 @@ class Loan:
             if param.requires_grad and (self.evaluates or param.grad is not None)
         ]
         self._choose(places)
+
+    def take_back(self, shut: Bools, states: States) -> None:
+        """Nothing: the host decides before a class steps."""
+
+    def outline(self, groups: Groups, states: States) -> None:
+        """Let the class make its states by a step whose rates and gradients are 0; weights stay as they are.
+
+        What a class counts has counted that step, as in torch.
+        """
+        if not self.evaluates:
+            given = [param for group in groups for param in group["params"] if param.grad is not None]
+            with unmoved(given):
+                self.delegate.step(groups, states, given)
 
     def _choose(self, places: list[tuple[int, int]]) -> None:
         self._places = places
@@ -107,5 +122,5 @@ class Loan:
 
     def _told(self, sums: Sums) -> Told:
         groups, members = (np.array(column, np.int64) for column in zip(*self._places, strict=True))
-        counts = np.array([param.numel() for param in self._stepped], np.int64)
+        counts = np.array([param.shape[0] if param.dim() else 1 for param in self._stepped], np.int64)
         return Told(sums, groups, members, np.zeros_like(counts), counts, np.ones(len(counts), np.bool_))

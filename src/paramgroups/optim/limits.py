@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from paramgroups.errors import OptimizerError
 from paramgroups.optim.backends.batch import NONFINITE, Floats, Ints
 from paramgroups.optim.clipping import clips, factors_of
+from paramgroups.optim.fetching import sent
 from paramgroups.optim.finding import Bools
 
 SQUARES = 0
@@ -62,15 +64,18 @@ class Passage:
         shut: Which groups are left out.
         factors: What each group's gradients are multiplied by; None where that is 1 for all.
         outcomes: What became of each limit.
+        gates: The factors, where the device has decided them and nobody was told: below 0 nothing is stepped.
     """
 
     shut: Bools
     factors: Floats | None
     outcomes: Sequence[Outcome] = ()
+    gates: Tensor | None = None
 
     def of(self, groups: Ints) -> "Passage":
         """That of some groups."""
-        return Passage(self.shut[groups], None if self.factors is None else self.factors[groups])
+        gates = None if self.gates is None else self.gates[sent(groups, self.gates.device)]
+        return Passage(self.shut[groups], None if self.factors is None else self.factors[groups], gates=gates)
 
 
 def unlimited(count: int, scale: float) -> Passage:

@@ -11,6 +11,7 @@ from torch.nn.parameter import is_lazy
 from paramgroups.errors import OptimizerError, shown
 from paramgroups.optim.algorithms import Algorithm
 from paramgroups.optim.finding import local
+from paramgroups.optim.shards import placed_as, runs_of
 
 STEP = "step"
 MASTER = "master"
@@ -122,7 +123,10 @@ class Memory:
         for key, numbers in self.row_counts(param, rule, whole, cut=True).items():
             numbers[rows] = _first(key)
         for key, numbers in zip(rule.states, self.of(param, rule, settings), strict=True):
-            numbers[rows].fill_(_start(float(settings.get(self.starts.get(key, ""), 0.0)), numbers.dtype))
+            start = _start(float(settings.get(self.starts.get(key, ""), 0.0)), numbers.dtype)
+            first, stop, _ = rows.indices(len(param))
+            for run in runs_of(param):
+                local(numbers)[run.of(first, stop)] = start
 
     def keys(self, rule: Algorithm, *, mastered: bool) -> list[str]:
         """The keys of the state of a parameter that this rule steps."""
@@ -137,7 +141,7 @@ class Memory:
         if known is None:
             state[MASTER] = now.clone()
         else:
-            known = known.to(param.device, torch.float32).contiguous()
+            known = placed_as(known, param).to(param.device, torch.float32).contiguous()
             state[MASTER] = torch.where(known.to(param.dtype) == param, known, now)
         made: Tensor = state[MASTER]
         return made
@@ -196,16 +200,36 @@ def _start(value: float, dtype: torch.dtype) -> complex:
 
 def _placed(state: Tensor | None, param: Tensor, dtype: torch.dtype, start: complex) -> Tensor:
     if state is not None:
-        return state.to(param.device, dtype).contiguous()
+        return placed_as(state, param).to(param.device, dtype).contiguous()
     return torch.full_like(
         param, start, dtype=dtype, memory_format=torch.contiguous_format, requires_grad=False
     )
 
 
-def keep_precision(states: States, param: Tensor, saved: Any) -> None:
-    """Give a half-precision parameter its float32 state as it was saved: torch rounds what it loads."""
-    if param.dtype not in HALVES or not isinstance(saved, Mapping):
-        return
-    for key, value in saved.items():
-        if isinstance(value, Tensor) and key != STEP and value.is_floating_point():
-            states[param][key] = value.to(param.device, torch.float32)
+def placed(found: Any, param: Tensor, key: Any = None, *, on_device: bool = False) -> Any:
+    """What was saved of a parameter, where it is now and as it computes.
+
+    As torch has it, except that float32 of a parameter of half precision stays so: torch rounds it.
+
+    Args:
+        found: A tensor, or what holds some.
+        param: The parameter.
+        key: Under which it stands.
+        on_device: Whether the count of steps is kept where the parameter is.
+    """
+    if isinstance(found, Tensor):
+        if key == STEP:
+            return found.to(param.device, torch.float32) if on_device else found
+        return found.to(param.device, _dtype_of(found, param))
+    if isinstance(found, Mapping):
+        return {key: placed(one, param, key, on_device=on_device) for key, one in found.items()}
+    if isinstance(found, list | tuple):
+        return type(found)([placed(one, param, on_device=on_device) for one in found])
+    return found
+
+
+def _dtype_of(found: Tensor, param: Tensor) -> torch.dtype:
+    if not param.is_floating_point():
+        return found.dtype
+    is_kept = param.dtype in HALVES and found.is_floating_point() and found.dtype not in HALVES
+    return torch.float32 if is_kept else param.dtype

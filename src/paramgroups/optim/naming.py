@@ -41,6 +41,10 @@ class Known:
             )
         return name
 
+    def stepper(self, name: str) -> Named:
+        """The class of this name; of an update rule of ours the name itself."""
+        return self.classes.get(name, name)
+
     def defaults(self, name: str) -> dict[str, Any]:
         """The settings of a group that this optimizer steps, under torch's keys."""
         if name in ALGORITHMS:

@@ -1,7 +1,6 @@
 """The optimizer: a rate of its own for every tensor, in one pass."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -10,16 +9,21 @@ import torch
 from paramgroups.errors import OptimizerError
 from paramgroups.optim.algorithms import ALGORITHMS
 from paramgroups.optim.backends.choosing import check_backend
+from paramgroups.optim.carried import Carried, log
+from paramgroups.optim.carrying import by_parameter, carry
 from paramgroups.optim.checking import check_keys, check_settings, check_together, check_values
 from paramgroups.optim.classes import Named
 from paramgroups.optim.clipping import factors_of
 from paramgroups.optim.hyperparameters import CLIPPING, RATE
 from paramgroups.optim.jobs import Closure, Job, Options, jobs_of
-from paramgroups.optim.limits import Limit, Outcome, Passage, passage, unlimited
-from paramgroups.optim.memory import keep_precision
+from paramgroups.optim.limits import Limit, Outcome
 from paramgroups.optim.naming import Known
+from paramgroups.optim.outlining import is_outline
 from paramgroups.optim.rows import ROWS
-from paramgroups.optim.statistics import Statistics, Told, left_out, tell, total
+from paramgroups.optim.saved import as_state
+from paramgroups.optim.sharing import Pieces, Sharing, sharing_of
+from paramgroups.optim.statistics import Statistics
+from paramgroups.optim.turns import Turn
 
 OPTIMIZER = "optimizer"
 """The key of a group that another optimizer steps than the rest."""
@@ -30,9 +34,9 @@ SHARED = (RATE, "weight_decay")
 OURS = (OPTIMIZER, ROWS, *CLIPPING)
 """What groups of torch's own optimizers have not."""
 
-MADE_OF = ("_known", "_main", "_options", "_said", "skipped")
-TELLS = ("_told", "_seen", "_unscale", "outcomes")
-"""What a copy of an optimizer is made of, and what its last step has done."""
+MADE_OF = ("_known", "_main", "_options", "_said", "_skipped")
+LAST = "_turn"
+"""What a copy of an optimizer is made of, and where its last step is."""
 
 KEYS = (*OURS, "params", "param_names", "name", "initial_lr")
 """What any group may have beside its optimizer's settings."""
@@ -69,9 +73,9 @@ class Optimizer(torch.optim.Optimizer):
         **settings: Defaults of the groups, under torch's names; what is unset is as torch has it.
 
     Attributes:
-        skipped: How many steps were left out altogether since it was made.
         limits: What gradients must be for a step to be made of them; whoever guards a run puts them there.
-        outcomes: What became of each limit in the last step.
+        sharing: Which plain tensors are parts of others in several processes, as `pg.build` finds of FSDP1.
+        carried: What the last state that was loaded had of these parameters; None before.
 
     Raises:
         OptimizerError: There is no such optimizer or backend, it reads no such setting, or a value is out of
@@ -89,6 +93,9 @@ class Optimizer(torch.optim.Optimizer):
         >>> round(optimizer.statistics()["1"].update_ratio, 3)
         0.25
     """
+
+    carried: Carried | None = None
+    sharing: Pieces | None = None
 
     def __init__(  # noqa: PLR0913  # a name for each thing that is asked
         self,
@@ -108,7 +115,7 @@ class Optimizer(torch.optim.Optimizer):
         own = {**self._known.defaults(self._main), **CLIPPING}
         check_settings(self._main, settings, own)
         self._said = settings
-        self.skipped = 0
+        self._skipped = 0
         self._held: set[int] | None = set()
         self._forget()
         super().__init__(params, own | settings)
@@ -178,6 +185,9 @@ class Optimizer(torch.optim.Optimizer):
             OptimizerError: A gradient, a state or a setting cannot be stepped. Nothing is written then.
         """
         jobs, losses = self._assigned(), []
+        if is_outline(self, closure):
+            with torch.no_grad():
+                return self._outline(jobs)
 
         def evaluate() -> Any:
             with torch.enable_grad():
@@ -212,7 +222,8 @@ class Optimizer(torch.optim.Optimizer):
 
         Returns:
             By name; what was not stepped is left out. Groups without a name have their number, parameters
-            without one `"group[place]"`. Of what was held back by a limit, what its gradients were.
+            without one `"group[place]"`. Of what was held back by a limit, what its gradients were. What is
+            spread over processes is told whole by group, and else as far as it is here.
 
         Raises:
             OptimizerError: The optimizer was made with `statistics=False`, or there is no such view.
@@ -222,10 +233,31 @@ class Optimizer(torch.optim.Optimizer):
                 "This optimizer was made with statistics=False, so that its steps were not summed up. "
                 "Leave it out."
             )
-        return tell(self._told, self._seen, by, self._unscale)
+        return self._turn.statistics(by)
+
+    @property
+    def skipped(self) -> int:
+        """How many steps were left out altogether since it was made."""
+        self.settle()
+        return self._skipped + self._turn.skipped
+
+    @property
+    def outcomes(self) -> Sequence[Outcome]:
+        """What became of each limit in the last step."""
+        self.settle()
+        return self._turn.outcomes
+
+    def settle(self) -> None:
+        """Take in what was decided about the last step where the gradients are.
+
+        On a GPU the host goes on without it, and asks before the next step, and where it is read. Whoever
+        reads or writes `state` by hand between two steps, with clipping or limits there, asks first.
+        """
+        self._turn.settle()
 
     def state_dict(self) -> dict[str, Any]:
         """As torch has it; what is changed in a group's rows later does not change it."""
+        self.settle()
         saved = super().state_dict()
         for group in saved["param_groups"]:
             if group.get(ROWS):
@@ -233,43 +265,46 @@ class Optimizer(torch.optim.Optimizer):
         return saved
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load what `state_dict` of this optimizer, or of torch's own class, gave.
+        """Load what `state_dict` of this optimizer or another gave; `carried` tells what of it was taken.
+
+        Parameters are told by their names, so that groups may be others now; where neither side has names,
+        by their places, as torch has it. A group whose parameters were one group then has its values (rows
+        and bounds but from torch's own, which have none); any other keeps its own. Who steps a group stays
+        as it is; another class goes on with what means the same to both. Where torch rounds the state of
+        half-precision parameters to their dtype, it stays float32.
 
         Args:
-            state_dict: As torch has it. Where torch rounds the state of half-precision parameters to their
-                dtype, it stays float32. Who steps a group stays as it is; rows and bounds too, where it has
-                none, as torch's have not.
+            state_dict: As torch has it, of this class or of any other.
+
+        Raises:
+            CheckpointError: It is no such state, a damaged one, or one without names where there are some
+                here. Nothing is loaded then.
         """
-        own = [{key: group[key] for key in OURS if key in group} for group in self.param_groups]
-        loaded: list[dict[str, Any]] = []
 
         def take(_: Any, state: dict[str, Any]) -> dict[str, Any]:
-            each = zip(state["param_groups"], chain(own, repeat({})), strict=False)
-            groups = [_loaded(group, mine) for group, mine in each]
-            loaded.append({**state, "param_groups": groups})
-            return loaded[0]
+            steppers = [self._known.stepper(one.get(OPTIMIZER) or self._main) for one in self.param_groups]
+            taken, self.carried = carry(state, self.param_groups, steppers)
+            return by_parameter(taken, self.param_groups)
 
         last = self.register_load_state_dict_pre_hook(take)  # after those of users, which may change it
         try:
-            super().load_state_dict(state_dict)
+            super().load_state_dict(as_state(state_dict))
         finally:
             last.remove()
-        numbers = [number for group in loaded[0]["param_groups"] for number in group["params"]]
-        params = [param for group in self.param_groups for param in group["params"]]
-        for number, param in zip(numbers, params, strict=True):
-            keep_precision(self.state, param, loaded[0]["state"].get(number))
         self._forget()
+        if self.carried is not None:
+            log(self.carried)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy is made of; it lays out passes of its own."""
-        return {**super().__getstate__(), **{name: vars(self)[name] for name in (*MADE_OF, *TELLS)}}
+        return {**super().__getstate__(), **{name: vars(self)[name] for name in (*MADE_OF, LAST)}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """What is loaded has other tensors, and may lack a setting that was added since it was saved."""
         super().__setstate__(state)
         self._held = None
         self._forget()
-        vars(self).update({name: state[name] for name in TELLS if name in state})
+        self._turn: Turn = state.get(LAST) or Turn()
         for group in self.param_groups:
             self._fill(group)
 
@@ -282,11 +317,9 @@ class Optimizer(torch.optim.Optimizer):
         """Nothing that was found before holds any more."""
         self._asked: list[Any] = []
         self._jobs: list[Job] = []
-        self._told: list[Told] = []
-        self._seen: list[dict[str, Any]] = []
-        self._unscale = 1.0
+        self._sharing: Sharing | None = None
+        self._turn = Turn()
         self.limits: Sequence[Limit] = ()
-        self.outcomes: Sequence[Outcome] = ()
 
     def _assigned(self) -> list[Job]:
         """Who steps which groups, found anew where it has changed."""
@@ -313,61 +346,42 @@ class Optimizer(torch.optim.Optimizer):
         """What was said when this was made of settings that an optimizer reads."""
         return {key: value for key, value in self._said.items() if key in {**defaults, **CLIPPING}}
 
+    def _outline(self, jobs: Sequence[Job]) -> None:
+        """Make the state of all that has a gradient, as a step would; nothing else is written or told."""
+        for job in jobs:
+            job.outline(self.param_groups, self.state)
+
     def _step(self, jobs: Sequence[Job], closure: Closure | None) -> None:
-        self._told, self._seen, self.outcomes = [], [*self.param_groups], ()
-        self._unscale = 1.0 / _number(getattr(self, "grad_scale", None), 1.0)
+        self._skipped = self.skipped
+        scale = 1.0 / _number(getattr(self, "grad_scale", None), 1.0)
+        self._turn = turn = Turn([*self.param_groups], scale)
         if _number(getattr(self, "found_inf", None), 0.0):
-            self.skipped += 1
+            turn.skipped = True
             return
         try:
             for job in jobs:
                 job.find(self.param_groups, self.state)
-            way = self._gate(jobs)
-            self.outcomes = way.outcomes
-            if not way.shut.all():
-                self._run(jobs, way, closure)
+            self._sharing = self._shared(jobs)
+            turn.make(jobs, self._limits(jobs), self._sharing, self.state, closure)
+            if self._sharing is not None and self._options.statistics:
+                turn.message = self._sharing.send(turn.told)
+            turn.fetch()
         finally:
             for job in jobs:
                 job.stepper.drop()
                 job.stepper.undo(self.state)
 
-    def _gate(self, jobs: Sequence[Job]) -> Passage:
-        """What of the step is made, and what each group's gradients are multiplied by."""
-        groups = self.param_groups
+    def _shared(self, jobs: Sequence[Job]) -> Sharing | None:
+        """Who else holds parts of the parameters; None where all is here."""
+        spread = self.sharing is not None or any([job.stepper.sharded for job in jobs])  # noqa: C419  # faster
+        return sharing_of(self.param_groups, self.sharing, self._sharing) if spread else None
+
+    def _limits(self, jobs: Sequence[Job]) -> Sequence[Limit] | None:
+        """What gradients must be; None where nothing is asked of them, and they are not looked at before."""
         limits = [*self.limits]
         if self._options.skip_nonfinite:
-            limits.append(Limit(tuple(range(len(groups)))))
-        if not limits and not any(job.stepper.clips for job in jobs):
-            return unlimited(len(groups), self._unscale)
-        if any(job.stepper.sharded for job in jobs):
-            raise OptimizerError(
-                "Parameters are spread over several processes, and here is a part of each gradient: "
-                "clip_norm, skip_nonfinite and guards would act on that alone. Leave them out, and call "
-                "torch.nn.utils.clip_grad_norm_ before the step."
-            )
-        told = [one for job in jobs for one in job.measure()]
-        way = passage(limits, groups, total(told, len(groups)), self._unscale)
-        self._told = [left_out(one, way.shut) for one in told] if way.shut.any() else []
-        self.skipped += int(way.shut.all())
-        return way
-
-    def _run(self, jobs: Sequence[Job], way: Passage, closure: Closure | None) -> None:
-        done: list[str] = []
-        for job in jobs:
-            try:
-                self._told += job.step(way, closure)
-            except Exception as error:
-                if done:
-                    error.add_note(f"What {', '.join(done)} steps has been stepped before; nothing else was.")
-                raise
-            done.append(job.name)
-
-
-def _loaded(group: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """A saved group: who steps it stays as it is, and all of ours where torch's own optimizer saved it."""
-    is_torchs = CLIPPING.keys().isdisjoint(group)
-    kept = {key: value for key, value in own.items() if is_torchs or key == OPTIMIZER}
-    return kept | {key: value for key, value in group.items() if key != OPTIMIZER}
+            limits.append(Limit(tuple(range(len(self.param_groups)))))
+        return limits if limits or any(job.stepper.clips for job in jobs) else None
 
 
 def _number(value: Any, default: float) -> float:

@@ -12,6 +12,7 @@ from torch import Tensor
 from paramgroups.optim.backends.batch import NONFINITE, Backend, Batch, Floats, Ints, Sums
 from paramgroups.optim.backends.reading import watching
 from paramgroups.optim.backends.traits import ADDRESS
+from paramgroups.optim.fetching import Fetched, sent
 from paramgroups.optim.finding import Bools, Found, local
 from paramgroups.optim.hyperparameters import RATE
 from paramgroups.optim.memory import BY_ROW, STEP, Counts, States
@@ -53,6 +54,8 @@ class Part:
         counters: One number of each tensor, of which the states hold views.
         dicts: The states of its tensors as the optimizer has them.
         kept: What is in there, by key.
+        firsts: The first row of each segment in its whole tensor.
+        heights: How many rows each segment is, wherever they are.
         rows: The segments whose rows are counted by themselves.
         strided: Whether the tensors are no plain runs of real numbers, and are stepped as copies.
         masters: Whether float32 forms of the parameters are stepped.
@@ -69,6 +72,8 @@ class Part:
     counters: dict[str, Tensor] = field(repr=False)
     dicts: list[dict[str, Any]] = field(repr=False)
     kept: dict[str, list[Any]] = field(repr=False)
+    firsts: Ints = field(repr=False)
+    heights: Ints = field(repr=False)
     rows: list[RowCount] = field(repr=False)
     strided: bool = False
     masters: bool = False
@@ -81,6 +86,8 @@ class Part:
         self._segments = np.ones(len(self.settings), np.bool_)
         self._tensors = np.ones(len(self.places), np.bool_)
         self._stepped = self._both(range(len(self.params)))
+        self._earlier: list[tuple[Floats, Floats]] = []
+        self._hoped: list[tuple[Tensor, Collection[str]]] = []  # made for a step that may not have been
 
     @property
     def holds(self) -> bool:
@@ -156,17 +163,27 @@ class Part:
         """What the gradients are: see `Backend.measure`."""
         return self.backend.measure(self.batch)
 
-    def step(self, scales: Floats | None) -> Sums | None:
-        """Step all that was taken, with gradients multiplied by one number for each of the settings."""
+    def step(self, scales: Floats | None, gates: Tensor | None = None) -> Sums | None:
+        """Step all that was taken, with gradients multiplied by one number for each of the settings.
+
+        Args:
+            scales: The numbers.
+            gates: They, where the device has decided them and nobody was told: what is below 0 is not
+                stepped, and `take_back` is to follow.
+        """
         if self.strided and not self.masters:  # now: a part before may have written the same memory
             self.batch.params = [plain(tensor) for tensor in self.tensors]
         self.batch.scales = None if scales is None else scales[self.settings]
+        self.batch.gates = None if gates is None else gates[sent(self.settings, gates.device)]
+        self._earlier = [] if gates is None else self._counted()
         if self.batch.algorithm.trust is not None:
             self._rehearse()
         if self.masters:
             self._renew_masters()
+        self._hoped = []
         if self.made:  # what is left out stays to be unmade
             stepped = set(map(id, self._stepped))
+            self._hoped = [one for one in self.made if id(one[0]) in stepped]
             self.made = [one for one in self.made if id(one[0]) not in stepped]
         sums = self.backend.step(self.batch)
         self._advance()
@@ -175,6 +192,35 @@ class Part:
         # a kernel writes past autograd, which is to tell when something that it keeps was written
         torch.autograd.graph.increment_version(self._stepped)
         return sums
+
+    def _counted(self) -> list[tuple[Floats, Floats]]:
+        """All that is counted, and what it is now."""
+        counts = [*self.counters.values(), *(numbers for row in self.rows for numbers in row.counts.values())]
+        return [(numbers.numpy(), numbers.numpy().copy()) for numbers in counts]
+
+    def take_back(self, shut: Bools, states: States) -> bool:
+        """Count what has some of the settings as before the last step, from which the device left it out.
+
+        Args:
+            shut: The settings.
+            states: All states.
+
+        Returns:
+            Whether states were taken away, which were made for that step.
+        """
+        segments = self._segments & shut[self.settings]
+        out = np.bincount(self.batch.tensor_of, segments, len(self.places)) > 0
+        counts, rows = self._earlier[: len(self.counters)], self._earlier[len(self.counters) :]
+        for numbers, earlier in counts:
+            numbers[out] = earlier[out]
+        of = [row.segment for row in self.rows for _ in row.counts]
+        for segment, (numbers, earlier) in zip(of, rows, strict=True):
+            if out[self.batch.tensor_of[segment]]:
+                numbers[:] = earlier
+        lost = {id(self.params[place]) for place in np.flatnonzero(out).tolist()}
+        self.made += [one for one in self._hoped if id(one[0]) in lost]
+        self._hoped, self._earlier = [], []
+        return self.unmake(states)
 
     def unmake(self, states: States) -> bool:
         """Take the states away that no step has written yet; whether there were any."""
@@ -237,8 +283,10 @@ class Part:
             param.copy_((torch.view_as_complex(numbers) if param.is_complex() else numbers).view(param.shape))
 
 
-def batch_sums(sums: Sums) -> Floats:
+def batch_sums(sums: Sums | Fetched) -> Floats:
     """Sums as an array; those on a device are waited for."""
+    if isinstance(sums, Fetched):
+        return sums.numbers
     return sums.double().cpu().numpy() if isinstance(sums, Tensor) else sums
 
 

@@ -15,6 +15,7 @@ from paramgroups.optim.backends.batch import Ints, Sums
 from paramgroups.optim.backends.reading import read
 from paramgroups.optim.clipping import CLIP_NORM
 from paramgroups.optim.columns import Columns
+from paramgroups.optim.fetching import sent
 from paramgroups.optim.finding import Bools, Found, Groups, are_sharded, look, params_of
 from paramgroups.optim.hyperparameters import RATE, SWITCHES, key_of, unpack
 from paramgroups.optim.layout import BackendOf, Ground, lay_out
@@ -144,6 +145,18 @@ class Pass:
             part.take(found, awake)
         self._layout, self._changed = layout, set()
 
+    def outline(self, groups: Groups, states: States) -> None:
+        """Make the states of what has a gradient, whatever its rate, and nothing else.
+
+        Raises:
+            OptimizerError: Something could not be stepped. No state is made then.
+        """
+        cuts = cuts_of(groups)
+        self._read(groups, cuts)
+        params, lengths = params_of(groups)
+        awake = np.ones(len(params), np.bool_)
+        self._lay_out(groups, look(params, lengths, awake, sharded=are_sharded(params)), cuts, states)
+
     def _read(self, groups: Groups, cuts: Sequence[Cut]) -> None:
         settings = [*groups, *settings_of(groups, self._keys, (CLIP_NORM,))] if cuts else groups
 
@@ -188,6 +201,11 @@ class Pass:
         return Layout(_expected(found, places), cuts, self._rules, laid, parts, list(states.values()))
 
     @property
+    def gated(self) -> bool:
+        """Whether the device may decide what is stepped: not where norms of a rule's own come first."""
+        return all(part.batch.algorithm.trust is None for part in self._parts)
+
+    @property
     def sharded(self) -> bool:
         """Whether parameters are spread over several processes."""
         return self._layout is not None and self._layout.found.sharded
@@ -199,11 +217,17 @@ class Pass:
     def step(self, way: Passage, _: object = None) -> list[Told]:
         """Step what was found and is not shut out, with the gradients of each group times a factor."""
         scales = None if way.factors is None else way.factors[self._groups_of]
+        gates = None if way.gates is None else way.gates[sent(self._groups_of, way.gates.device)]
         if way.shut.any():
             for part in self._parts:
                 part.leave_out(way.shut[self._groups_of])
-        sums = [(part, part.step(scales)) for part in self._running]
+        sums = [(part, part.step(scales, gates)) for part in self._running]
         return [self._told(part, found) for part, found in sums if found is not None]
+
+    def take_back(self, shut: Bools, states: States) -> None:
+        """Let what the device left out of the last step be as before."""
+        if any([part.take_back(shut[self._groups_of], states) for part in self._parts]):  # noqa: C419  # each
+            self._layout = None
 
     def undo(self, states: States) -> None:
         """Take back the states of what was never stepped: a buffer that is there stands for a step."""
@@ -226,7 +250,7 @@ class Pass:
     def _told(self, part: Part, sums: Sums) -> Told:
         batch, groups = part.batch, self._groups_of[part.settings]
         members = self._members[part.places][batch.tensor_of]
-        return Told(sums, groups, members, batch.starts, batch.counts, part.stepped)
+        return Told(sums, groups, members, part.firsts, part.heights, part.stepped)
 
 
 def _expected(found: Found, places: Ints) -> Found:

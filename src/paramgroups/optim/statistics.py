@@ -1,27 +1,33 @@
 """What the last step has done, told by group, by parameter or by segment: summed in the pass itself."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from paramgroups.errors import OptimizerError, nearest
 from paramgroups.optim.backends.batch import NONFINITE, STATISTICS, Floats, Ints, Sums
-from paramgroups.optim.finding import Bools, reals
+from paramgroups.optim.fetching import Fetched
+from paramgroups.optim.finding import Bools
 from paramgroups.optim.parts import batch_sums
 
 Group = Mapping[str, Any]
 
-WEIGHTS = 1
-"""The place of Σw² among the sums."""
+WEIGHTS, UPDATES = 1, 2
+"""The places of Σw² and Σ(w′ − w)² among the sums."""
 
 
 GONE = (
     "Parameters or groups were taken away since the last step, which has no names without them. Ask for its "
     "statistics before, or after the next step."
 )
+
+
+def _ratio(weights: float, updates: float) -> float:
+    return (updates / weights if weights else np.inf) if updates else 0.0
 
 
 class Statistics(NamedTuple):
@@ -45,9 +51,62 @@ class Statistics(NamedTuple):
 
         About 1e-3 is what healthy training often shows; much more undoes what a network has learned.
         """
-        if self.update_norm == 0.0:
-            return 0.0
-        return self.update_norm / self.weight_norm if self.weight_norm else np.inf
+        return _ratio(self.weight_norm, self.update_norm)
+
+
+class ByGroup(Mapping[str, Statistics]):
+    """The statistics of groups; who asks for one number of each, at every step, makes no objects.
+
+    Args:
+        names: The groups.
+        norms: A row for each: what its `Statistics` hold.
+
+    Example:
+        >>> found = ByGroup(["stem", "head"], np.array([[3.0, 2.0, 0.5, 0.0], [1.0, 0.0, 0.0, 0.0]]))
+        >>> found["stem"].update_ratio, found.update_ratios
+        (0.25, {'stem': 0.25, 'head': 0.0})
+    """
+
+    def __init__(self, names: Sequence[str], norms: Floats) -> None:
+        self._names, self._norms = names, norms
+
+    def __getitem__(self, name: str) -> Statistics:
+        grads, weights, updates, odd = self._norms[self._places[name]].tolist()
+        return Statistics(grads, weights, updates, int(odd))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    @property
+    def grad_norms(self) -> list[float]:
+        """The norm of the gradients of each."""
+        found: list[float] = self._norms[:, 0].tolist()
+        return found
+
+    @cached_property
+    def update_ratios(self) -> dict[str, float]:
+        """How far each moved for its size."""
+        rows = zip(
+            self._names, self._norms[:, WEIGHTS].tolist(), self._norms[:, UPDATES].tolist(), strict=True
+        )
+        return {name: _ratio(weights, updates) for name, weights, updates in rows}
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self._names)}
+
+
+def chosen(seen: Mapping[str, Statistics], names: Collection[str]) -> Mapping[str, Statistics]:
+    """Those of some groups that are there."""
+    if seen.keys() == set(names):
+        return seen
+    return {name: seen[name] for name in names if name in seen}
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +117,13 @@ class Told:
         sums: Four sums for each segment, perhaps still on a device.
         groups: The group of each segment.
         members: Which of the group's parameters it is of.
-        starts: Its first number there.
-        counts: How many numbers it has.
+        starts: Its first row there, wherever that is.
+        counts: How many rows it has.
         stepped: Whether it was stepped.
         weighed: Whether weights were summed: not where the gradients alone were looked at.
     """
 
-    sums: Sums
+    sums: Sums | Fetched
     groups: Ints
     members: Ints
     starts: Ints
@@ -83,7 +142,7 @@ def total(told: Sequence[Told], count: int) -> Floats:
     return found
 
 
-def tell(told: Sequence[Told], groups: Sequence[Group], by: str, scale: float) -> dict[str, Statistics]:
+def tell(told: Sequence[Told], groups: Sequence[Group], by: str, scale: float) -> Mapping[str, Statistics]:
     """Statistics by name.
 
     Args:
@@ -109,24 +168,23 @@ def tell(told: Sequence[Told], groups: Sequence[Group], by: str, scale: float) -
     return {name: _statistics(sums, scale) for name, sums in found.items()}
 
 
-def _of_groups(told: Sequence[Told], labels: Sequence[str], scale: float) -> dict[str, Statistics]:
+def _of_groups(told: Sequence[Told], labels: Sequence[str], scale: float) -> ByGroup:
     """Those of groups at once, however many tensors they have: guards ask for them at every step."""
     sums, present = np.zeros((len(labels), STATISTICS)), np.zeros(len(labels), np.bool_)
     for one in told:
-        here, groups = _weighed(one)[one.stepped], one.groups[one.stepped]
+        here, groups = _weighed(one), one.groups
+        if not one.stepped.all():
+            here, groups = here[one.stepped], groups[one.stepped]
         if groups.max(initial=0) >= len(labels):
             raise OptimizerError(GONE)
         present[groups] = True
-        for column in range(STATISTICS):
-            sums[:, column] += np.bincount(groups, here[:, column], len(labels))
+        cells = groups[:, None] * STATISTICS + np.arange(STATISTICS)
+        sums += np.bincount(cells.ravel(), here.ravel(), sums.size).reshape(sums.shape)
     sums[:, :NONFINITE] = np.sqrt(sums[:, :NONFINITE])
     sums[:, 0] *= scale
-    rows = zip(labels, sums.tolist(), present.tolist(), strict=True)
-    return {
-        label: Statistics(grads, weights, updates, int(odd))
-        for label, (grads, weights, updates, odd), here in rows
-        if here
-    }
+    if not present.all():
+        labels = [label for label, here in zip(labels, present.tolist(), strict=True) if here]
+    return ByGroup(labels, sums if len(labels) == len(sums) else sums[present])
 
 
 def _weighed(told: Told) -> Floats:
@@ -169,11 +227,9 @@ def _parameter(told: Told, segment: int, groups: Sequence[Group], labels: Sequen
 def _segment(told: Told, segment: int, groups: Sequence[Group], labels: Sequence[str]) -> str:
     name = _parameter(told, segment, groups, labels)
     param = groups[int(told.groups[segment])]["params"][int(told.members[segment])]
-    total = reals(param)
-    size = total // max(1, param.shape[0]) if param.dim() else 1
     start, count = int(told.starts[segment]), int(told.counts[segment])
-    whole = count >= total
-    return name if whole else f"{name}[{start // size}:{(start + count) // size}]"
+    whole = not param.dim() or count >= param.shape[0]
+    return name if whole else f"{name}[{start}:{start + count}]"
 
 
 NAMES: Mapping[str, Callable[[Told, int, Sequence[Group], Sequence[str]], str]] = {

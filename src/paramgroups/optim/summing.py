@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from paramgroups.optim.backends.batch import Sums
-from paramgroups.optim.finding import local
+from paramgroups.optim.finding import local, local_grad
 
 BLOCK = 2**20
 """Squares are summed in float64 copies, of so many numbers at a time."""
@@ -49,7 +49,7 @@ class Before:
         """
         whole = list(params)
         params = [local(param.detach()) for param in whole]  # of what is spread over processes the part here
-        given = [param.new_zeros(0) if param.grad is None else local(param.grad) for param in whole]
+        given = [_gradient(one, here) for one, here in zip(whole, params, strict=True)]
         grads, copies = _squares(given), [param.clone() for param in params]
         return cls(params, copies, grads, _squares(params), _wrong(given, grads))
 
@@ -66,6 +66,12 @@ class Before:
             torch._foreach_sub_(self.copies, self.params)
         found = torch.stack([self.grads, self.weights, _squares(self.copies), self.wrong], dim=1)
         return found.numpy() if found.device.type == "cpu" else found
+
+
+def _gradient(param: Tensor, here: Tensor) -> Tensor:
+    """The part of a parameter's gradient that is here; nothing, where it has none."""
+    grad: Tensor = here.new_zeros(0) if param.grad is None else local_grad(param, param.grad)
+    return grad
 
 
 def _squares(tensors: Sequence[Tensor]) -> Tensor:
@@ -108,7 +114,7 @@ def gradient_sums(params: Iterable[Tensor]) -> Sums:
     Args:
         params: Parameters that have a gradient.
     """
-    given = [local(param.grad) for param in params if param.grad is not None]
+    given = [local_grad(param, param.grad) for param in params if param.grad is not None]
     squares = _squares(given)
     nothing = torch.zeros_like(squares)
     found = torch.stack([squares, nothing, nothing, _wrong(given, squares)], dim=1)

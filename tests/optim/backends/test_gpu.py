@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-CASES = Path(__file__).with_name("gpu_cases.py")
+CASES = [str(Path(__file__).with_name(name)) for name in ("gpu_cases.py", "gated_cases.py")]
 ROOT = Path(__file__).parents[3]
 
 
 def run(**environment: str) -> None:
     """Run the cases; Triton decides when it is imported who runs its functions, for good."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(CASES)]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *CASES]
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "TRITON_"))}
     done = subprocess.run(  # noqa: S603 - the command is ours
         command, cwd=ROOT, env={**clean, **environment}, capture_output=True, text=True, check=False

@@ -140,7 +140,7 @@ def walk(
     SUMS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Step one chunk: whole blocks without a mask, then what is left; nothing of it where its scale is below 0."""
+    """Step one chunk: whole blocks without a mask, then what is left; nothing where its scale is below 0."""
     chunk = tl.program_id(0).to(tl.int64)
     row = chunks + chunk * (len(KINDS) + 2)
     segment = tl.load(row + len(KINDS) + 1)

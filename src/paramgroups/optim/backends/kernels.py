@@ -133,7 +133,7 @@ def _walk(
 def _walk_gradients(
     counter: Ints, chunks: Ints, starts: Ints, tensor_of: Ints, addresses: Ints, sums: Floats
 ) -> None:
-    """From the last chunk to the first: the step that follows begins with what was read last, and is cached."""
+    """From the last chunk to the first: a step begins where this ends, with what is cached."""
     while True:
         chunk = len(chunks) - 1 - claim(counter.ctypes.data)
         if chunk < 0:

@@ -67,7 +67,9 @@ def _step_segment(batch: Batch, segment: int, *, writes: bool) -> list[Tensor]:
     wanted = batch.statistics or not writes
     row = _row([_squares(each) for each in (given, weight, results[0] - weight)], given) if wanted else []
     for numbers, result in zip(written if writes else [], results, strict=False):
-        numbers.copy_(result if batch.gates is None else torch.where(batch.gates[segment] < 0, numbers, result))
+        numbers.copy_(
+            result if batch.gates is None else torch.where(batch.gates[segment] < 0, numbers, result)
+        )
     return row if batch.gates is None else [torch.where(batch.gates[segment] < 0, 0.0, one) for one in row]
 
 
