@@ -51,6 +51,10 @@ class OptimizerError(ParamGroupsError):
     """An optimizer cannot be made as asked, or a tensor cannot be stepped."""
 
 
+class AgreementError(ParamGroupsError):
+    """Processes that train one model together were told or have done different things."""
+
+
 class StoppedError(ParamGroupsError):
     """A guard has ended the training, as it was asked to."""
 

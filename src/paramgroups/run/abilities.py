@@ -20,6 +20,12 @@ def is_ours(optimizer: optim.Optimizer) -> bool:
     return isinstance(optimizer, Optimizer)
 
 
+def stepping(optimizer: optim.Optimizer) -> optim.Optimizer:
+    """The optimizer that steps: the one within, where `ZeroRedundancyOptimizer` spreads its memory."""
+    within = getattr(optimizer, "optim", None)
+    return within if isinstance(within, optim.Optimizer) else optimizer
+
+
 def reads(optimizer: optim.Optimizer, held: Mapping[str, Any], group: Group) -> Collection[str]:
     """The hyperparameters that an optimizer reads from one of its groups.
 
@@ -29,7 +35,7 @@ def reads(optimizer: optim.Optimizer, held: Mapping[str, Any], group: Group) -> 
         group: The plan's group.
     """
     if not is_ours(optimizer):
-        return tuple(unpack(optimizer.defaults))
+        return tuple(unpack(stepping(optimizer).defaults))
     own = group.profile.optimizer.defaults if OPTIMIZER in held else unpack(optimizer.defaults)
     return tuple({**own, **CLIPPING})
 

@@ -1,13 +1,12 @@
 """Which group of the plan each group of an optimizer is; what does not fit is refused."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from torch import nn
 from torch.optim import Optimizer
 
-from paramgroups.errors import CheckpointError, PlanError, listing, nearest
+from paramgroups.errors import PlanError, listing, nearest
 from paramgroups.planning import Group, Plan
 from paramgroups.planning.binding import Bound
 from paramgroups.run.abilities import check_abilities, check_one
@@ -54,22 +53,6 @@ def adopted_groups(optimizer: Optimizer, plan: Plan, bound: Bound | None) -> lis
     if bound is not None:
         _check_tensors(optimizer, groups, bound)
     return groups
-
-
-def check_saved(state: Mapping[str, Any], optimizer: Optimizer) -> None:
-    """Refuse the state of an optimizer whose groups hold other parameters: torch goes by their places.
-
-    Raises:
-        CheckpointError: A group of the saved optimizer holds other parameters, or the same in another order.
-    """
-    for saved, held in zip(state.get("param_groups", ()), optimizer.param_groups, strict=False):
-        theirs, ours = saved.get("param_names"), held.get("param_names")
-        if theirs and ours and list(theirs) != list(ours):
-            raise CheckpointError(
-                f'The saved optimizer has {listing(theirs)} in the place of the group "{held["name"]}", '
-                f"which holds {listing(ours)}: torch would give the memory of one to the other. Plan with "
-                "the recipe of the saved run, or go on without its optimizer."
-            )
 
 
 def _by_name(optimizer: Optimizer, plan: Plan) -> list[Group]:

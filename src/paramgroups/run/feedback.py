@@ -39,19 +39,33 @@ class Feedback:
         self._due = _due(horizon) if controllers else None
         self._unit = horizon.unit
 
-    def ask(self, step: float, metrics: Mapping[str, Any]) -> tuple[States, Decisions]:
+    def read_metrics(self, metrics: Mapping[str, Any], *, together: bool) -> dict[str, float | None]:
+        """What was observed, as numbers.
+
+        Args:
+            metrics: Numbers, also numpy's, or tensors of one number.
+            together: Whether other processes observe too: None is what was measured there alone.
+
+        Raises:
+            PlanError: No controller reads any of them, or one is no number.
+        """
+        found = {
+            name: None if together and value is None else _number(name, value)
+            for name, value in metrics.items()
+        }
+        self._check_read(found)
+        return found
+
+    def ask(self, step: float, found: Mapping[str, float]) -> tuple[States, Decisions]:
         """What all controllers that read these metrics make of them; nothing is remembered yet.
 
         Args:
             step: The tick of the next update, from which decisions act.
-            metrics: What was observed: numbers, also numpy's, or tensors of one number.
+            found: What was observed.
 
         Raises:
-            PlanError: No controller reads any of them, or one is no number.
             ParamGroupsError: A controller refuses what it sees, or decides what it may not.
         """
-        found = {name: _number(name, value) for name, value in metrics.items()}
-        self._check_read(found)
         states = list(self.states)
         decisions: Decisions = []
         for place, controller in enumerate(self.controllers):
@@ -109,11 +123,11 @@ class Feedback:
 
     def state(self) -> dict[str, Any]:
         """All that is remembered, as plain data."""
-        remembered = [
+        remembered = (
             {"title": label, "state": saved(one, state) if isinstance(one, Guard) else dict(state)}
             for label, one, state in zip(self._labels, self.controllers, self.states, strict=True)
-        ]
-        return {"controllers": remembered, "seen": sorted(self._seen)}
+        )
+        return {"controllers": tuple(remembered), "seen": sorted(self._seen)}
 
     def read(self, saved: Any) -> tuple[States, set[str]]:
         """What a saved run remembered; `load` keeps it.

@@ -12,6 +12,7 @@ from paramgroups.planning import Group, Plan
 from paramgroups.planning.binding import Bound
 from paramgroups.planning.cascade import Cascade
 from paramgroups.planning.freezing import freeze, thaw, thawed_by_rules
+from paramgroups.run.abilities import stepping
 from paramgroups.run.making import forget, forget_rows
 from paramgroups.run.masking import MASKS, Hidden, choose
 from paramgroups.run.statistics import Statistics
@@ -133,6 +134,10 @@ class Freezing:
         """
         self._hidden.clear()
 
+    def hide_forgotten(self) -> None:
+        """Clear the gradients of what is frozen now, but for what the optimizer remembers all the while."""
+        self._hidden.clear({id(tensor) for one in self._windowed if one.kept for tensor in one.tensors})
+
     def _turn(self, one: Windowed, tick: float) -> bool:
         """Go to a tick; whether they freeze or thaw there.
 
@@ -154,12 +159,16 @@ class Freezing:
         return self._hidden.ids
 
     def _forget(self, one: Windowed, pieces: Sequence[Piece]) -> None:
-        held, made_of = self._optimizer.param_groups[one.place], self._groups[one.place].profile.optimizer
-        if pieces and not one.kept:
-            forget(self._optimizer, held, made_of, one.tensors)
+        if not pieces:
+            return
+        optimizer, made_of = stepping(self._optimizer), self._groups[one.place].profile.optimizer
+        held = optimizer.param_groups[one.place]
+        if not one.kept:
+            here = set(map(id, held["params"]))  # ZeroRedundancyOptimizer has a part of them in each process
+            forget(optimizer, held, made_of, [tensor for tensor in one.tensors if id(tensor) in here])
             return
         for piece in pieces:
-            forget_rows(self._optimizer, held, made_of, one.tensors[0], piece.rows)
+            forget_rows(optimizer, held, made_of, one.tensors[0], piece.rows)
 
 
 def _of(bound: Bound, names: Iterable[str]) -> list[nn.Parameter]:

@@ -1,26 +1,25 @@
 """Guards at work: what holds the next update back, and what is made of the last one."""
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from torch import nn
 from torch.optim import Optimizer as TorchOptimizer
 
-from paramgroups.control import Gate, Guard, Report, Verdict, gate_of, judge
+from paramgroups.control import Guard, Report, Verdict, gate_of, judge
 from paramgroups.errors import CheckpointError, PlanError, StoppedError, listing, shown
 from paramgroups.journal import Event, Journal
-from paramgroups.optim.finding import are_sharded, params_of
+from paramgroups.optim.finding import params_of
 from paramgroups.optim.limits import Limit
 from paramgroups.optim.optimizer import Optimizer
-from paramgroups.optim.statistics import Statistics
+from paramgroups.optim.statistics import Statistics, chosen
 from paramgroups.planning import Group, Plan
 from paramgroups.rules import Assignment, State
-from paramgroups.run.agreeing import in_any
 from paramgroups.run.choosing import Chosen
 from paramgroups.run.feedback import Feedback
 from paramgroups.run.ledger import Said
-from paramgroups.run.masking import SHARDING, wrapper_of
+from paramgroups.run.masking import FLATTENING, wrapper_of
 from paramgroups.run.snapshots import Snapshot
 from paramgroups.run.watches import Watch, held_back, watches_of
 
@@ -31,7 +30,6 @@ LAST = 5
 """So many of the last events are told where a guard ends the training."""
 
 
-Asked = tuple[Watch, Gate | None]
 Answer = tuple[Watch, State, Sequence[Verdict]]
 
 
@@ -116,22 +114,10 @@ class Guards:
         if self._optimizer is None:
             return
         states, thawed = self._feedback.states, self._thaws
-        gates = self._agreed([(one, gate_of(one.guard, states[one.place])) for one in self._watches])
+        gates = [(one, gate_of(one.guard, states[one.place])) for one in self._watches]
         limits = [(watch, limit) for watch, gate in gates if gate for limit in watch.limits(gate, thawed)]
         self._armed = [watch for watch, _ in limits]
         self._optimizer.limits = [*(limit for _, limit in limits), *self._back]
-
-    def _agreed(self, gates: Sequence[Asked]) -> Sequence[Asked]:
-        """Gates that a metric shuts in any process are shut in all: each may have told its own."""
-        told = [(watch.place, bool(gate and gate.shut)) for watch, gate in gates if watch.guard.metrics]
-        if not told or self._optimizer is None:
-            return gates
-        flags = in_any([shut for _, shut in told], self._optimizer.param_groups[0]["params"][0].device)
-        shut = {place for (place, _), flag in zip(told, flags, strict=True) if flag}
-        return [
-            (watch, replace(gate or Gate(), shut=True) if watch.place in shut else gate)
-            for watch, gate in gates
-        ]
 
     def _thawed(self, tick: float) -> set[str]:
         """The groups that thaw at a tick."""
@@ -191,12 +177,12 @@ class Guards:
         left it out, or its gradients were those of weights that have gone back.
         """
         found, bad = list[Answer](), list[str]()
-        told: dict[tuple[str, ...], dict[str, Statistics]] = {}
+        told: dict[tuple[str, ...], Mapping[str, Statistics]] = {}
         asked = [watch for watch in self._watches if seen or watch.guard.metrics]
         for watch in sorted(asked, key=lambda one: one.guard.answers):
             scope = tuple(watch.groups)
             if scope not in told:
-                told[scope] = {name: seen[name] for name in scope if name in seen}
+                told[scope] = chosen(seen, scope)
             groups = told[scope]
             out = frozenset(refused & groups.keys())
             report = Report(step, groups, out, tuple(dict.fromkeys(bad)) if watch.guard.answers else ())
@@ -238,8 +224,8 @@ class Guards:
 
     def state(self) -> dict[str, Any]:
         """What is still to be done, and the weights that were kept: plain Python and tensors."""
-        orders = [{"place": one.place, "step": one.step, **asdict(one.verdict)} for one in self._orders]
-        kept = {str(place): snapshot.data for place, snapshot in self._kept.items()}
+        orders = tuple({"place": one.place, "step": one.step, **asdict(one.verdict)} for one in self._orders)
+        kept = tuple((place, snapshot.data) for place, snapshot in self._kept.items())
         live = None if self._live is None else sorted(self._live)
         return {"orders": orders, "kept": kept, "live": live}
 
@@ -251,7 +237,7 @@ class Guards:
         """
         try:
             orders = [dict(one) for one in saved["orders"]]
-            kept = {int(place): Snapshot.read(data) for place, data in saved["kept"].items()}
+            kept = {int(place): Snapshot.read(data) for place, data in dict(saved["kept"]).items()}
             live = None if saved["live"] is None else set(map(str, saved["live"]))
             places = {place for place, _ in self._guards}
             read = [
@@ -328,9 +314,9 @@ def _telling(optimizer: TorchOptimizer, guards: Sequence[tuple[int, Guard]]) -> 
             "nobody else sees, and so no guard. Leave guards out, or name another optimizer."
         )
     params, _ = params_of(optimizer.param_groups)
-    if are_sharded(params) or wrapper_of(params) in SHARDING:
+    if optimizer.sharing is None and wrapper_of(params) == FLATTENING:
         raise PlanError(
-            f"{titles}: parameters are spread over several processes, and each would judge the part of an "
-            "update that it holds. Leave guards out, or the parameters whole (DistributedDataParallel)."
+            f"{titles}: {FLATTENING} has spread parameters over several processes, and each would judge the "
+            "part of an update that it holds. Let pg.build(plan, model) make the optimizer."
         )
     return optimizer

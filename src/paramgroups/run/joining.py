@@ -14,7 +14,7 @@ from paramgroups.optim import optimizer_class, unpack
 from paramgroups.optim.hyperparameters import SWITCHES
 from paramgroups.optim.optimizer import OPTIMIZER
 from paramgroups.planning import Group
-from paramgroups.run.abilities import is_ours
+from paramgroups.run.abilities import is_ours, stepping
 
 CAUSE = "add_param_group"
 
@@ -47,7 +47,7 @@ def joining(
             'optimizer.add_param_group({"params": list(adapter.named_parameters()), "name": "adapter"}).'
         )
     own = {OPTIMIZER: _named(held[OPTIMIZER], name)} if is_ours(optimizer) and OPTIMIZER in held else {}
-    known = optimizer_class(own[OPTIMIZER]).defaults if own else unpack(optimizer.defaults)
+    known = optimizer_class(own[OPTIMIZER]).defaults if own else unpack(stepping(optimizer).defaults)
     settings = {
         key: value.item() if isinstance(value, torch.Tensor) else value
         for key, value in unpack(held).items()

@@ -81,6 +81,7 @@ def forget(
 
     Ours makes state when it first steps a tensor; others may do so where they are made.
     """
+    _settle(optimizer)
     for tensor in tensors:
         optimizer.state.pop(tensor, None)
     if made_of.cls is None or (made_of.is_ours and isinstance(optimizer, Optimizer)):
@@ -105,7 +106,14 @@ def forget_rows(
         tensor: The tensor.
         rows: The rows; None for all.
     """
+    _settle(optimizer)
     name = str(made_of.named)
     family = ALGORITHMS[name]
     memory = Memory(optimizer.state, family.starts, counted=name not in UNCOUNTED)
     memory.forget_rows(tensor, family.of(group), group, rows or slice(None))
+
+
+def _settle(optimizer: optim.Optimizer) -> None:
+    """What a GPU has decided about the last step would be counted back later, over what is forgotten."""
+    if isinstance(optimizer, Optimizer):
+        optimizer.settle()

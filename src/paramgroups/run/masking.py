@@ -2,11 +2,12 @@
 
 import gc
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
+from torch import nn
 from torch.optim import Optimizer
 
 from paramgroups.errors import PlanError, nearest, shown
@@ -29,8 +30,8 @@ WRAPPERS = {
 
 _LAST: weakref.WeakKeyDictionary[Optimizer, "Hidden"] = weakref.WeakKeyDictionary()
 
-SHARDING = ("FullyShardedDataParallel", "fully_shard")
-"""Those that spread parameters over the processes."""
+FLATTENING = "FullyShardedDataParallel"
+"""What spreads parameters over the processes as plain tensors, which do not tell."""
 
 
 class Choice(NamedTuple):
@@ -98,21 +99,37 @@ def processes() -> int:
 
 
 def wrapper_of(tensors: Iterable[torch.Tensor]) -> str | None:
-    """What has wrapped a module that holds some of these tensors, if only from outside of the planned model.
+    """The name of what has wrapped a module that holds some of these tensors."""
+    found = wrapping(tensors)
+    kinds = _kinds()
+    return next((name for name, kind in kinds.items() if isinstance(found, kind)), None)
+
+
+def wrapping(tensors: Iterable[torch.Tensor]) -> nn.Module | None:
+    """What has wrapped modules that hold some of these tensors, if only from outside of the planned model."""
+    return next(iter(wrappers_of(tensors)), None)
+
+
+def wrappers_of(tensors: Iterable[torch.Tensor]) -> list[nn.Module]:
+    """All that has wrapped modules that hold some of these tensors.
 
     The wrapped do not know their wrapper, so all objects are looked through: some tens of milliseconds, and
     only where `torch.distributed` is initialised, without which there is none.
     """
     if not _together():
-        return None
-    kinds = {name: kind for name, where in WRAPPERS.items() if (kind := loaded(*where)) is not None}
-    everything, wanted = gc.get_objects(), tuple(kinds.values())
+        return []
+    kinds = _kinds()
+    everything, wanted = gc.get_objects(), tuple[Any, ...](kinds.values())
     types = {cls for cls in set(map(type, everything)) if issubclass(cls, wanted)}
     alive = [found for found in everything if type(found) in types]
     ours = set(map(id, tensors))
     around = [one for one in alive if not ours.isdisjoint(map(id, one.parameters()))]
-    names = (name for name, kind in kinds.items() if any(issubclass(type(one), kind) for one in around))
-    return next(names, None)
+    return [one for kind in wanted for one in around if isinstance(one, kind)]
+
+
+def _kinds() -> dict[str, type]:
+    """The types of wrappers that are loaded."""
+    return {name: kind for name, where in WRAPPERS.items() if (kind := loaded(*where)) is not None}
 
 
 def _together() -> bool:
@@ -140,10 +157,10 @@ class Hidden:
         """Have other tensors."""
         self._tensors, self.ids = tensors, frozenset(map(id, tensors))
 
-    def clear(self) -> None:
-        """Clear their gradients: an optimizer passes over what has none."""
+    def clear(self, but: Container[int] = ()) -> None:
+        """Clear their gradients, but for some by their identities: an optimizer passes over what has none."""
         for tensor in self._tensors:
-            if tensor.grad is not None:
+            if tensor.grad is not None and id(tensor) not in but:
                 tensor.grad = None
 
     def outlive(self, optimizer: Optimizer) -> None:

@@ -43,6 +43,7 @@ class Snapshot:
             model: The model that has the buffers; None: none are copied.
             step: The tick of the last update.
         """
+        optimizer.settle()
         params = dict(_named(optimizer, groups))
         states = {name: _copied(optimizer.state.get(param, {})) for name, param in params.items()}
         buffers = {name: one.clone() for name, one in _buffers(optimizer, groups, model)}
@@ -65,6 +66,7 @@ class Snapshot:
         """
         live = [(name, one) for name, one in _named(optimizer, groups) if _learns(one, frozen)]
         self._check(live)
+        optimizer.settle()
         for name, param in live:
             optimizer.state.pop(param, None)
             if name in self.params:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.run.distributed.fsdp import WRAPPINGS
+from tests.run.distributed.fsdp import ROWS, WRAPPINGS, guarded
 from tests.run.distributed.training import ALWAYS, FROZEN, STEPS, alone, close, same
 
 
@@ -40,6 +40,34 @@ def test_what_was_not_is_masked_and_told(found: dict[str, list[Any]], name: str)
 
 
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
-def test_guards_refuse_a_part_of_each_parameter(found: dict[str, list[Any]], wrapping: str) -> None:
+def test_guards_judge_the_whole_of_each_update(found: dict[str, list[Any]], wrapping: str) -> None:
+    """A gradient that is no number in one process holds back all, and all go back."""
+    wanted = guarded()
+    assert {"skip", "scale", "clip", "rollback"} <= {action for action, _, _ in wanted["told"]}
     for one in found[f"{wrapping}, guarded"]:
-        assert one.startswith('PlanError: nonfinite("**"): parameters are spread over several processes')
+        assert not isinstance(one, str), one
+        assert one["told"] == wanted["told"]
+        assert close(one["whole"], wanted["whole"])
+        for here, there in zip(one["statistics"], wanted["statistics"], strict=True):
+            assert {name: pytest.approx(numbers, nan_ok=True) for name, numbers in there.items()} == here
+
+
+def test_rows_are_frozen_by_their_place_in_the_whole(found: dict[str, list[Any]]) -> None:
+    here, there = found["fully_shard, rows"]
+    assert same(here["whole"], there["whole"])
+    assert close(here["whole"], alone(ROWS))
+    assert not close(here["whole"], alone(()))
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        ("by hand", 'PlanError: nonfinite("**"): FullyShardedDataParallel has spread parameters over'),
+        ("joined", "PlanError: FullyShardedDataParallel has joined parameters of the model to a flat one"),
+        ("rows", 'PlanError: Rows of "stem.0.weight" have values of their own'),
+        ("norms", "PlanError: lamb needs the norms of whole tensors"),
+    ],
+)
+def test_what_fsdp1_cannot_do_is_refused(found: dict[str, list[Any]], case: str, message: str) -> None:
+    for one in found[f"fsdp1, {case}"]:
+        assert one.startswith(message)

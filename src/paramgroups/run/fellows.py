@@ -1,0 +1,164 @@
+"""The processes that train one model together, and the messages between them."""
+
+import math
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.distributed as dist
+
+from paramgroups.errors import AgreementError, PlanError, shown
+from paramgroups.optim.finding import LOCAL
+from paramgroups.run.masking import processes, wrapping
+
+if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
+
+Ranks = tuple[int, ...]
+
+_OWN: "weakref.WeakKeyDictionary[ProcessGroup, dict[Any, ProcessGroup]]" = weakref.WeakKeyDictionary()
+
+
+class Fellows:
+    """Processes that hear each other.
+
+    Args:
+        groups: The process groups over which a message goes, one after the other; mostly one.
+    """
+
+    def __init__(self, groups: "Sequence[ProcessGroup]") -> None:
+        self._groups = groups
+        kinds = _kinds(groups[0])
+        self._device = torch.device("cpu" if "cpu" in kinds else kinds[0])
+
+    def summed(self, numbers: Sequence[float], what: str) -> list[float]:
+        """The sum of each number over all: one message, for which each waits.
+
+        Args:
+            numbers: As many on all.
+            what: What this process does, for the error.
+
+        Raises:
+            AgreementError: The others do not answer.
+        """
+        told = torch.tensor(numbers, dtype=torch.float64, device=self._device)
+        try:
+            for group in self._groups:
+                dist.all_reduce(told, group=group)
+        except RuntimeError as error:  # of torch.distributed
+            raise AgreementError(
+                f"At {what} the other processes did not answer: one has ended, or they do not come to that "
+                f"call. All must step and observe equally often. ({str(error).splitlines()[0]})"
+            ) from error
+        found: list[float] = told.tolist()
+        return found
+
+    def gathered(self, words: str) -> list[tuple[int, str]]:
+        """What each says, with its rank."""
+        found: list[tuple[int, str]] = [(dist.get_rank(), words)]
+        for group in self._groups:
+            each: list[Any] = [None] * dist.get_world_size(group)
+            dist.all_gather_object(each, found, group)
+            found = [one for part in each for one in part]
+        return sorted(found)
+
+
+def fellows_of(tensors: Sequence[torch.Tensor], together: Any = None) -> Fellows | None:
+    """The processes that train these tensors together; None where one trains them alone.
+
+    They are those of the wrapper (`DistributedDataParallel`, FSDP1) and those of the largest mesh on which a
+    tensor lies (`fully_shard`, tensor parallel). Others that run beside them, such as those of a sweep or of
+    other stages of a pipeline, are not. They get process groups of their own, so that a message never meets
+    one of the gradients'; all of them must ask at the same time.
+
+    Args:
+        tensors: The live tensors.
+        together: What was said by name: a process group, True for all processes, False for none.
+    """
+    if processes() == 1 or together is False:
+        return None
+    if together is None:
+        found = [*_of_wrapper(tensors), *_of_mesh(tensors)]
+    else:
+        found = [_of_group(_all() if together is True else together)]
+    needed = list(_needed([(ranks, patience) for ranks, patience in found if len(ranks) > 1]))
+    return Fellows([_own(*one) for one in needed]) if needed else None
+
+
+def check_together(together: Any) -> None:
+    """Refuse what names no processes.
+
+    Raises:
+        PlanError: It is no process group, and no switch.
+    """
+    kind = getattr(dist, "ProcessGroup", bool)
+    if together is not None and not isinstance(together, bool | kind):
+        raise PlanError(
+            f"together={shown(together)} names no processes. Give a process group of torch.distributed, True "
+            "for all processes, False for none, or leave it out: they are found by what wraps the model."
+        )
+
+
+Found = tuple[Ranks, timedelta | None]
+
+
+def _of_wrapper(tensors: Sequence[torch.Tensor]) -> Iterator[Found]:
+    """The processes that a wrapper was given; FSDP1 may copy its shards over a second group."""
+    found = wrapping(tensors)
+    for name in ("process_group", "_inter_node_pg"):
+        if (group := getattr(found, name, None)) is not None:
+            yield _of_group(group)
+
+
+def _of_mesh(tensors: Sequence[torch.Tensor]) -> Iterator[Found]:
+    meshes = [one.device_mesh for one in tensors if hasattr(one, LOCAL)]  # type: ignore[attr-defined]  # DTensor's
+    if meshes:
+        largest = max(meshes, key=lambda mesh: mesh.size())
+        yield tuple(sorted(largest.mesh.flatten().tolist())), _patience(largest.get_group(0))
+
+
+def _of_group(group: "ProcessGroup") -> Found:
+    return tuple(sorted(dist.get_process_group_ranks(group))), _patience(group)
+
+
+def _needed(found: Sequence[Found]) -> Iterator[Found]:
+    """One for all where they reach all processes together: each is a message more."""
+    apart = dict(found)
+    world = dist.get_world_size()
+    if len(apart) > 1 and (math.prod(map(len, apart)) == world or max(map(len, apart)) == world):
+        yield tuple(range(world)), next(iter(apart.values()))
+    else:
+        yield from apart.items()
+
+
+def _own(ranks: Ranks, patience: timedelta | None) -> "ProcessGroup":
+    """A process group for our messages alone: on the CPU where there is a way, since no GPU is waited for."""
+    known = _OWN.setdefault(_all(), {})
+    if (ranks, patience) not in known:
+        backend = "gloo" if "cpu" in _kinds(_all()) and dist.is_gloo_available() else None
+        known[ranks, patience] = dist.new_group(
+            list(ranks), timeout=patience, backend=backend, use_local_synchronization=True
+        )
+    return known[ranks, patience]
+
+
+def _all() -> "ProcessGroup":
+    world = dist.group.WORLD
+    assert world is not None  # noqa: S101  # torch.distributed is initialised where one asks
+    return world
+
+
+def _kinds(group: "ProcessGroup") -> list[str]:
+    """The devices from which a group sends."""
+    return [one.split(":")[0] for one in dist.get_backend_config(group).split(",")]
+
+
+def _patience(group: "ProcessGroup") -> timedelta | None:
+    """How long the members of a group wait for each other; None: as torch has it."""
+    with suppress(AttributeError, RuntimeError):  # torch tells it by no public name
+        found: timedelta = group._get_backend(torch.device(_kinds(group)[0])).options._timeout  # noqa: SLF001
+        return found
+    return None
