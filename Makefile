@@ -30,6 +30,9 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.optimizer_step
 	$(BIN)/python -m benchmarks.freezing
 	$(BIN)/python -m benchmarks.guards
+	$(BIN)/python -m benchmarks.checkpoints
+	$(BIN)/python -m benchmarks.sharded_step
+	$(BIN)/python -m benchmarks.many_ranks
 	$(BIN)/python -m benchmarks.pages
 
 clean:

@@ -179,6 +179,33 @@ share of a snapshot's time, as one is kept every {kept["every"]} steps.
 """
 
 
+def sharding(kept: Kept) -> str:
+    """The part on parameters that are spread over processes."""
+    seconds, ratios = kept["median seconds"], kept["ratios to torch fused, one rate"]
+    models = list(seconds)
+    times = table(
+        ["ms a step (/ torch fused, one rate)", *models],
+        (
+            [name, *(f"{seconds[model][name] * 1e3:,.1f} ({ratios[model][name]:.2f})" for model in models)]
+            for name in seconds[models[0]]
+        ),
+    )
+    return f"""# How fast a step is under fully_shard
+
+AdamW on shards that `fully_shard` cut over {kept["processes"]} processes with gloo between them, a thread in
+each. All contenders step the same shards with the same gradients and moments, and take turns; before each
+step the processes wait for each other, untimed, and what counts is the slower of the two. With statistics on,
+ours sums them over the processes in one message a step.
+
+{asked(kept)}
+
+{times}
+
+`clipped` is `clip_norm` in the recipe, one message before the step, beside torch's `clip_grad_norm_` and its
+step. What many ranks cost is on the page on [many machines](many_machines.md).
+"""
+
+
 def quoted(kept: Kept) -> list[str]:
     """The rows of the README's table: torch's fused form by ours with a rate each, model by model."""
     ratios, counts = kept["ratios to ours with a rate each"], kept["counts"]
@@ -196,6 +223,7 @@ PARTS = {
     "optimizer_step": stepping,
     "freezing": thawing,
     "guards": guarding,
+    "sharded_step": sharding,
 }
 
 

@@ -81,7 +81,49 @@ def added(ratios: Mapping[str, float], more: Mapping[str, float], told: str) -> 
     return f"{ratios[told]:.3f} ({more[told]:,.0f})" if told in more else quotient(None)
 
 
-TABLES: Mapping[str, Callable[[Kept], str]] = {"freezing": freezing, "guards": guards}
+def many_ranks(kept: Kept) -> str:
+    """What each rank does by itself, and what messages take as they are worked out."""
+    ranks, tensors = (f"{kept['counts'][what]:,}" for what in ("ranks", "tensors"))
+    alone = table(
+        [f"one of {ranks} ranks, {tensors} tensors", "seconds"],
+        ([what, f"{found:.3f}"] for what, found in kept["seconds"].items()),
+    )
+    real = kept["real processes, seconds by bytes"]
+    here = table(
+        ["bytes that are summed here", *(f"{count} processes, ms" for count in real)],
+        ([f"{int(size):,}", *(f"{real[count][size] * 1e3:.2f}" for count in real)] for size in real["2"]),
+    )
+    said = table(
+        [f"a message on {ranks} ranks", "bytes", "ring, ms", "tree, ms"],
+        (
+            [name, f"{found['bytes']:,}", *(f"{found[way] * 1e3:,.1f}" for way in ("ring", "tree"))]
+            for name, found in kept["worked out"].items()
+        ),
+    )
+    a, b = kept["constants"]["latency"] * 1e6, kept["constants"]["bandwidth"] / MEGA
+    return f"{alone}\n\n{here}\n\nSo a = {a:,.0f} µs and b = {b:,.0f} MB a second here.\n\n{said}"
+
+
+def checkpoints(kept: Kept) -> str:
+    """What saving and loading take, beside torch's."""
+    times = kept["median seconds"]
+    seconds = table(
+        [f"{kept['model']}, {kept['bytes'] / 1e9:.2f} GB", "seconds"],
+        ([name, f"{found:.2f}"] for name, found in times.items()),
+    )
+    peaks = table(
+        ["peak memory / the state", "ratio"],
+        ([name, quotient(found)] for name, found in kept["peak memory / state"].items()),
+    )
+    return "\n\n".join([asked(kept), seconds, peaks])
+
+
+TABLES: Mapping[str, Callable[[Kept], str]] = {
+    "freezing": freezing,
+    "guards": guards,
+    "many_ranks": many_ranks,
+    "checkpoints": checkpoints,
+}
 """The tables that pages name, each of the results of that name."""
 
 

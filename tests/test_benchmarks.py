@@ -1,23 +1,26 @@
 import doctest
 from collections.abc import Callable
 from itertools import chain
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from torch import nn
 
-from benchmarks import freezing, guards, measure, tables
+from benchmarks import freezing, guards, many_ranks, measure, sharded_step, tables
 from benchmarks.claims import CLAIMS, Claim, claimed
 from benchmarks.contenders import APART, FORMS, RATE, Held, contenders, our_adamw, torch_adamw, variants
 from benchmarks.measure import Turn, medians, paired, settled, turns
 from benchmarks.memory import gradients_of, saved_by, state_of
 from benchmarks.models import BATCHES, WORKS, Work, encoder, network
-from benchmarks.pages import guarding, others, stepping, thawing
+from benchmarks.pages import guarding, others, sharding, stepping, thawing
 from benchmarks.peers import PEERS, Peer
 from benchmarks.shapes import MODELS
 from benchmarks.tables import filled
+from tests.run.distributed.processes import found_by
 
 SMALL = [torch.Size(size) for size in ((3, 4), (5,), (), (2,))]
 TIMES = {"a": [2.0, 9.0, 4.0], "b": [1.0, 3.0, 2.0], "c": [5.0, 5.0, 5.0]}
@@ -39,7 +42,7 @@ def test_the_first_round_is_not_counted() -> None:
     assert [len(found) for found in settled({"a": Turn(lambda: None)}, 3).values()] == [3]
 
 
-@pytest.mark.parametrize("module", [guards, measure, tables], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [guards, many_ranks, measure, tables], ids=lambda module: module.__name__)
 def test_examples_run(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
 
@@ -342,6 +345,62 @@ def test_the_page_shows_what_guards_add() -> None:
     assert "| spike | 1.001 (12) | 1.001 (5) |" in text.splitlines()
     assert "| all | 1.250 (2,346) | – |" in text.splitlines()
     assert "Groups: some: 8; other: 105." in text
+
+
+def test_every_claim_on_shards_is_about_contenders_and_models_that_are_timed() -> None:
+    timed = set(sharded_step.contenders(Held.of(SMALL), 1))
+    for claim in sharded_step.CLAIMS:
+        assert {*claim.upper, claim.lower} <= timed
+        assert claim.model in sharded_step.FULL
+
+
+def differing() -> measure.Times:
+    """A turn in which the second of two processes is slower, and one in which the first is."""
+    rank = dist.get_rank()
+    return sharded_step.slowest({"a": [1.0 + rank, 7.0 - 2.0 * rank]})
+
+
+def test_of_two_processes_the_slower_one_counts_in_each_turn(tmp_path: Path) -> None:
+    assert found_by({"both": differing}, tmp_path, 2)["both"] == [{"a": [2.0, 7.0]}] * 2
+
+
+def test_the_page_shows_what_a_step_of_shards_takes() -> None:
+    times = {"torch fused, one rate": 0.5, "ours, a rate each": 0.45}
+    ratios = {"torch fused, one rate": 1.0, "ours, a rate each": 0.9}
+    text = sharding(
+        {
+            "processes": 2,
+            "claims": [ROW],
+            "median seconds": {"some": times},
+            "ratios to torch fused, one rate": {"some": ratios},
+        }
+    )
+    assert "| ours, a rate each | 450.0 (0.90) |" in text.splitlines()
+
+
+def test_a_message_of_a_thousand_groups_on_many_ranks() -> None:
+    """5 numbers of 8 bytes a group; 2,046 times 10 µs round a ring, 20 times up and down a tree."""
+    size = many_ranks.statistics_bytes(1_000)
+    assert size == 40_000
+    of = many_ranks.Constants(latency=1e-5, bandwidth=1e9)
+    assert many_ranks.ring(1_024, size, of) == pytest.approx(2_046e-5 + 2 * 1_023 / 1_024 * 4e-5)
+    assert many_ranks.tree(1_024, size, of) == pytest.approx(20 * (1e-5 + 4e-5))
+    assert many_ranks.worked_out(of)["a tick's agreement, one metric"]["bytes"] == 88
+
+
+def test_the_table_of_many_ranks() -> None:
+    text = tables.many_ranks(
+        {
+            "counts": {"ranks": 1_024, "tensors": 100_101},
+            "seconds": {"build (once)": 1.25},
+            "real processes, seconds by bytes": {"2": {"40": 0.0001}, "4": {"40": 0.0002}},
+            "constants": {"latency": 5e-5, "bandwidth": 1e9},
+            "worked out": {"one": {"bytes": 1200, "ring": 0.1, "tree": 0.002}},
+        }
+    )
+    for row in ("| build (once) | 1.250 |", "| 40 | 0.10 | 0.20 |", "| one | 1,200 | 100.0 | 2.0 |"):
+        assert row in text.splitlines()
+    assert "a = 50 µs and b = 1,000 MB a second" in text
 
 
 PAGE = "Before.\n\n<!-- table: one -->\n\nBetween.\n\n<!-- table: two -->\n\nAfter.\n"

@@ -11,6 +11,7 @@ from paramgroups._version import __version__
 from paramgroups.errors import Finding, ParamGroupsError
 
 _HOMES = {
+    "Carried": "optim.carried",
     "Event": "journal",
     "Index": "indexing",
     "Journal": "journal",
@@ -21,12 +22,17 @@ _HOMES = {
     "Rule": "rules",
     "Scheduler": "run",
     "build": "run",
+    "flatten_state": "optim.layouts",
     "index": "indexing",
+    "load": "run",
     "load_recipe": "planning",
+    "name_state": "optim.layouts",
     "per_parameter": "rules",
     "plan": "planning",
     "plot": "reporting",
     "rule": "rules",
+    "save": "run",
+    "unflatten_state": "optim.layouts",
 }
 _PARTS = ("control", "recipes", "schedules", "select")
 

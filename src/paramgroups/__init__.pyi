@@ -10,6 +10,10 @@ from paramgroups.indexing import Row as Row
 from paramgroups.indexing import index as index
 from paramgroups.journal import Event as Event
 from paramgroups.journal import Journal as Journal
+from paramgroups.optim.carried import Carried as Carried
+from paramgroups.optim.layouts import flatten_state as flatten_state
+from paramgroups.optim.layouts import name_state as name_state
+from paramgroups.optim.layouts import unflatten_state as unflatten_state
 from paramgroups.optim.optimizer import Optimizer as Optimizer
 from paramgroups.planning import Plan as Plan
 from paramgroups.planning import load_recipe as load_recipe
@@ -21,3 +25,5 @@ from paramgroups.rules import per_parameter as per_parameter
 from paramgroups.rules import rule as rule
 from paramgroups.run import Scheduler as Scheduler
 from paramgroups.run import build as build
+from paramgroups.run import load as load
+from paramgroups.run import save as save

@@ -188,7 +188,7 @@ class TestSaved:
         _, scheduler = built(model)
         scheduler.scale("head", 0.5)
         saved = copy.deepcopy(scheduler.state_dict())
-        saved["journal"][0] |= change
+        saved["journal"][0].update(change)
         with pytest.raises(CheckpointError, match=why):
             scheduler.load_state_dict(saved)
         assert len(scheduler.journal) == 1

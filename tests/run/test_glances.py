@@ -109,7 +109,7 @@ def test_what_is_no_rate_is_an_error_until_it_is_mended(model: Net, value: Any) 
         with pytest.raises(PlanError, match=r'lr of the group "head" was written as .*Write 8\.0 back'):
             scheduler.step()
     assert (scheduler.last_epoch, len(scheduler.journal)) == (2, 0)
-    assert scheduler.state_dict()["journal"] == []
+    assert scheduler.state_dict()["journal"] == ()
     scheduler.set("head", lr=5.0)
     assert group_of(optimizer)["lr"] == 5.0 * 0.8
     tick(optimizer, scheduler)

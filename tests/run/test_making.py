@@ -118,7 +118,7 @@ def test_rows_of_what_was_never_stepped_are_not_made() -> None:
 
 def test_rows_of_a_state_of_torchs_are_forgotten_before_the_first_step() -> None:
     param = nn.Parameter(torch.ones(4, 2))
-    torchs = torch.optim.AdamW([param])
+    torchs = torch.optim.AdamW([("w", param)])
     param.grad = torch.ones(4, 2)
     torchs.step()
     optimizer = make(optimizer_class("adamw"), [{"params": [param], "param_names": ["w"], "lr": 0.1}], {}, {})

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 import paramgroups as pg
-from paramgroups.errors import CheckpointError
 from paramgroups.schedules import cosine, warmup
 from tests.run.models import Net, net, same, train, update, values
 
@@ -117,15 +116,16 @@ def of_rates(selector: str, other: str) -> tuple[Net, torch.optim.Optimizer, pg.
     return model, *pg.build(pg.plan(model, pg.Recipe(optimizer="adamw", lr=0.1, rules=rules), steps=STEPS))
 
 
-def test_groups_of_other_parameters_are_refused_before_anything_is_loaded() -> None:
+def test_groups_of_other_parameters_are_loaded_by_name() -> None:
     model, optimizer, _ = of_rates("stem.0 | blocks.0", "head")
     update(model, optimizer, 0)
-    _, other, _ = of_rates("stem.0 | blocks.1", "head")
-    with pytest.raises(
-        CheckpointError, match=r"has stem.0.weight, stem.0.bias, blocks.0.* in the place of .*blocks.1.norm"
-    ):
-        other.load_state_dict(optimizer.state_dict())
-    assert not other.state
+    other, made, clock = of_rates("stem.0 | blocks.1", "head")
+    made.load_state_dict(optimizer.state_dict())
+    for name, param in other.named_parameters():
+        assert torch.equal(
+            made.state[param]["exp_avg"], optimizer.state[model.get_parameter(name)]["exp_avg"]
+        )
+    assert {group["name"]: group["lr"] for group in made.param_groups} == clock.rates
 
 
 def test_groups_of_the_same_parameters_keep_the_plans_names() -> None:

@@ -197,14 +197,15 @@ class TestState:
         assert saved == scheduler.state_dict()
         names = ["head.weight", "head.bias"]
         said = {"step": 2, "cause": "scale", "action": "scale", "hyper": "lr", "value": 0.5, "names": names}
-        assert saved["journal"] == [said | {"old": 8.0, "new": 4.0}]
+        assert saved["journal"] == (said | {"old": 8.0, "new": 4.0},)
         assert type(saved["last_epoch"]) is float
 
     def test_it_is_a_copy(self, model: Net) -> None:
         _, scheduler = built(model)
-        scheduler.state_dict()["journal"].append("?")
+        scheduler.scale("head", 0.5)
+        scheduler.state_dict()["journal"][0]["value"] = 7.0
         scheduler.state_dict()["_last_lr"][0] = 7.0
-        assert not scheduler.journal
+        assert scheduler.journal[0].value == 0.5
         assert scheduler.get_last_lr()[0] == 1.0
 
     @pytest.mark.parametrize(

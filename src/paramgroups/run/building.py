@@ -7,11 +7,13 @@ from torch import nn
 
 from paramgroups.errors import PlanError, nearest
 from paramgroups.optim import OptimizerClass, optimizer_class
+from paramgroups.optim.finding import params_of
 from paramgroups.optim.optimizer import Optimizer
 from paramgroups.planning import Plan
 from paramgroups.planning.binding import on_meta
 from paramgroups.run.abilities import check_rows
 from paramgroups.run.adopting import check_planned
+from paramgroups.run.flattened import check_flat, pieces_of
 from paramgroups.run.making import make
 from paramgroups.run.scheduler import Scheduler
 
@@ -21,7 +23,12 @@ LONGEST = 100
 
 
 def build(
-    plan: Plan, model: nn.Module | None = None, *, freezing: str | None = None, **options: Any
+    plan: Plan,
+    model: nn.Module | None = None,
+    *,
+    freezing: str | None = None,
+    together: Any = None,
+    **options: Any,
 ) -> tuple[Optimizer, Scheduler]:
     """The optimizer and the scheduler that a plan asks for, bound to a live model.
 
@@ -36,6 +43,9 @@ def build(
         freezing: How windows on `trainable` are kept: `"flags"` (`requires_grad` is cleared, which saves the
             work of backward) or `"masks"` (gradients flow, and are cleared before each update, so that all
             processes do the same). Chosen by the number of processes unless given.
+        together: Which processes train this model together, and so decide alike (docs/many_machines.md): a
+            process group of torch.distributed, True for all, False for none. Found by what wraps the model
+            unless given.
         **options: How the optimizer steps, as `pg.Optimizer` takes it: `backend`, `statistics`,
             `skip_nonfinite`, `master_weights`. What it is to do stands in the recipe.
 
@@ -60,6 +70,7 @@ def build(
     check_planned(plan)
     _check_options(options)
     live = plan.live_model(model)
+    check_flat(live)
     groups = plan.param_groups(live)
     if not groups:
         raise PlanError(
@@ -73,7 +84,8 @@ def build(
     for group in plan.groups:
         check_rows(group)
     optimizer = make(_main(plan), groups, plan.given.settings, options)
-    return optimizer, Scheduler(optimizer, plan, live, freezing=freezing)
+    optimizer.sharing = pieces_of(params_of(groups)[0], plan.groups)
+    return optimizer, Scheduler(optimizer, plan, live, freezing=freezing, together=together)
 
 
 def _main(plan: Plan) -> OptimizerClass:

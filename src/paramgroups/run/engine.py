@@ -1,20 +1,24 @@
 """The engine of a scheduler: it writes a plan's values into an optimizer, and takes in what happens there."""
 
 import math
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from paramgroups.errors import CheckpointError, ParamGroupsError, PlanError
 from paramgroups.journal import Event
+from paramgroups.optim.outlining import is_outline
 from paramgroups.planning import Plan
 from paramgroups.planning.binding import bind
 from paramgroups.run.abilities import is_ours
-from paramgroups.run.adopting import adopted_groups, check_arguments, check_saved
+from paramgroups.run.adopting import adopted_groups, check_arguments
+from paramgroups.run.agreeing import Agreement
+from paramgroups.run.carrying import Carrying
 from paramgroups.run.clocks import Clocks
 from paramgroups.run.driving import drive, driver, hook
 from paramgroups.run.edits import writes
@@ -37,13 +41,20 @@ class Engine(LRScheduler):
     """
 
     def __init__(
-        self, optimizer: Optimizer, plan: Plan, model: nn.Module | None = None, *, freezing: str | None = None
+        self,
+        optimizer: Optimizer,
+        plan: Plan,
+        model: nn.Module | None = None,
+        *,
+        freezing: str | None = None,
+        together: Any = None,
     ) -> None:
         check_arguments(optimizer, plan)
         live = model if model is not None else plan.planned_model()
         bound = None if live is None else bind(plan.index, live)
         self.plan = plan
         self._ledger = Ledger(plan, adopted_groups(optimizer, plan, bound), rows=is_ours(optimizer))
+        self._agreement = Agreement(plan, together)
         self._clocks = Clocks(plan.horizon)
         self._feedback = Feedback(plan.given.controllers, plan.horizon)
         self._freezing = Freezing(plan, self._ledger.held, optimizer, live, bound, how=freezing)
@@ -51,7 +62,8 @@ class Engine(LRScheduler):
         self._guards.follow(self._ledger.groups, self._ledger.held)
         self._others = Others(self._ledger.held)
         self._seats = Seats(optimizer, self._ledger.held)
-        self._written = False
+        self._carrying = Carrying()
+        self._written = self._outlines = False
         super().__init__(optimizer)
         self._attach()
         self._tell_freezing()
@@ -66,18 +78,34 @@ class Engine(LRScheduler):
             PlanError: Ticks and the optimizer's updates have parted, so that the schedule runs at
                 another speed than was planned; another scheduler writes the optimizer's rates too, or has
                 taken it over; or what somebody wrote into a group has no meaning as a factor.
+            AgreementError: Other processes train the same model, and were told or have done something else.
         """
         if epoch is not None:
             epoch = checked_tick(epoch)
             self._feedback.check_no_metric(epoch, self.last_epoch)
         if self._step_count > 0:  # torch sets it to 0 where it makes a scheduler, and steps: that is no tick
-            self._catch_up()
-            check_complete(self._ledger.joined[len(self._seats.groups) - self._ledger.adopted :])
+            self._agree()
             self._clocks.tick(first=self.last_epoch == 0)
             self._clocks.check_end(self.last_epoch, self._horizon)
             self._feedback.tick(self.last_epoch)
         self._step_count += 1
         self._update_lr(epoch)
+
+    def _agree(self) -> None:
+        """Take in what others did; where several processes train, all have done the same."""
+        self._agreement.meet(self._tensors)
+        with self._agreement.warning(self._ledger):
+            self._catch_up()
+            check_complete(self._ledger.joined[len(self._seats.groups) - self._ledger.adopted :])
+        self._agreement.tick(self._tick, self._ledger)
+
+    def _measured(self, metrics: Mapping[str, Any]) -> dict[str, float]:
+        """What was measured here, or by all processes that train the model; the updates before are judged."""
+        together = self._agreement.meet(self._tensors)
+        with self._agreement.warning(self._ledger):
+            self._settle()
+            found = self._feedback.read_metrics(metrics, together=together)
+        return self._agreement.averaged(found, self._now, self._ledger)
 
     def _update_lr(self, epoch: float | None = None) -> None:  # torch's SequentialLR calls it at a milestone
         if self._waits:  # others wrote before its turn
@@ -102,7 +130,8 @@ class Engine(LRScheduler):
             "unit": self._horizon.unit,
             "updated": self._clocks.updated,
             "ahead": self._ledger.ahead,
-            "journal": [event.data for event in self._ledger.journal],
+            # tuples: of a list or dict torch.distributed.checkpoint loads what is here before, and no more
+            "journal": tuple(event.data for event in self._ledger.journal),
             "feedback": self._feedback.state(),
             "guards": self._guards.state(),
         }
@@ -127,6 +156,7 @@ class Engine(LRScheduler):
         for held, group in zip(self.optimizer.param_groups[ledger.adopted :], ledger.joined, strict=False):
             check_joined(held, group)
         self._ledger = ledger
+        self._agreement.renew()
         self._clocks.follow(self._horizon)
         self._clocks.resume(updated=saved.updated)
         self._feedback.load(*memory)
@@ -135,12 +165,17 @@ class Engine(LRScheduler):
         self.last_epoch, self._step_count = saved.tick, saved.steps  # type: ignore[assignment]  # torch takes fractions too
         self._seats.follow(self._ledger.held)
         self._write()
+        self._carrying.resumed(self.optimizer)
         self._tell_freezing()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy has a copy of the optimizer, which torch makes without hooks."""
         self.__dict__.update(state)
         self._attach()
+
+    @property
+    def _tensors(self) -> list[torch.Tensor]:
+        return [tensor for held in self.optimizer.param_groups for tensor in held["params"]]
 
     @property
     def _horizon(self) -> Horizon:
@@ -247,6 +282,10 @@ class Engine(LRScheduler):
         self.optimizer.register_load_state_dict_post_hook(hook(self, Engine._take_back))
 
     def _before_update(self, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        self._outlines = is_outline(self.optimizer, *args[1:], *named.values())
+        if self._outlines:  # the rates of 0 are there for the call: they are no edit, and it is no update
+            self._freezing.hide_forgotten()
+            return None
         self._take_in()
         self._written = not self._seats.untouched  # what is written later acts on the next update only
         if self._written and any(group.profile.independent for group in self._ledger.held):
@@ -267,20 +306,23 @@ class Engine(LRScheduler):
         self._guards.arm_again()
 
     def _count(self, *_: Any) -> None:
+        if self._outlines:
+            return
         self._clocks.update()
         if not self._waits:
             self._guards.note(self._tick)
 
-    def _before_load(self, state: dict[str, Any]) -> None:
+    def _before_load(self, state: dict[str, Any]) -> dict[str, Any]:
         self._take_in()
         with suppress(ParamGroupsError):  # what is loaded replaces what is wrong
             self._judge()
-        check_saved(state, self.optimizer)
+        return self._carrying.before(self.optimizer, state)
 
     def _take_back(self) -> None:
         """A loaded state has brought the names and the values of the saved run."""
         self._seats.renew()
         self._write()
+        self._carrying.loaded(self.optimizer)
 
     def _check_driving(self) -> None:
         if driver(self.optimizer) is not self:

@@ -6,6 +6,7 @@ from typing import Any
 
 from paramgroups.errors import ParamGroupsError
 from paramgroups.journal import Event, Journal
+from paramgroups.optim.carried import Carried
 from paramgroups.planning import Explanation
 from paramgroups.run.edits import end_of, end_of_rule, settings_of
 from paramgroups.run.engine import Engine
@@ -62,6 +63,14 @@ class Scheduler(Engine):
         with suppress(ParamGroupsError):  # the next update says what is wrong
             self._judge()
         return copy(self._ledger.journal)
+
+    @property
+    def carried(self) -> Carried | None:
+        """What the optimizer's state that was loaded last had of the parameters here; None before.
+
+        Its `values` are what the groups held beside it when both that and the scheduler's had been loaded.
+        """
+        return self._carrying.carried
 
     def explain(self, name: str, step: float | None = None) -> Explanation:
         """Where each value of a parameter comes from, events included.
@@ -122,6 +131,9 @@ class Scheduler(Engine):
     def observe(self, /, **metrics: Any) -> tuple[Event, ...]:
         """Tell the recipe's controllers what was measured; what they decide acts at once.
 
+        Where several processes train the model, all tell it, each what it has measured or None; the mean of
+        them is what the controllers hear on each, and NaN where one has told NaN.
+
         Args:
             **metrics: Numbers by name, such as `val_loss=0.25`.
 
@@ -130,18 +142,19 @@ class Scheduler(Engine):
 
         Raises:
             PlanError: No controller reads any of them, or one is no number.
+            AgreementError: Another process tells something else, or has decided something else.
             ParamGroupsError: A controller refuses what it sees, or decides what it may not. Nothing is
                 changed then, and nothing remembered.
         """
-        self._settle()
-        states, decisions = self._feedback.ask(self._now, metrics)
+        found = self._measured(metrics)
+        states, decisions = self._feedback.ask(self._now, found)
         said = [
             Said(who.title, rule.selector, rule.assignments, end_of_rule(who, rule, self._horizon))
             for who, rules in decisions
             for rule in rules
         ]
         events = self._hear(self._ledger.events_of(said, self._now))
-        self._feedback.remember(states, metrics)
+        self._feedback.remember(states, found)
         return events
 
     def extend(self, *, steps: int | None = None, epochs: int | None = None) -> tuple[Event, ...]:
