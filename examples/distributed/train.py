@@ -4,8 +4,8 @@
     torchrun --nproc-per-node 4 examples/distributed/train.py
 
 Each process has a part of every tensor, of its gradient and of what the optimizer remembers of it. The plan
-is made before the model is spread, of whole tensors; `pg.build` binds it to what is there afterwards. Each
-process writes its own parts, by torch.distributed.checkpoint, and reads what its parts are then: so any
+is made before the model is spread, of whole tensors; `pg.build` binds it to what is there afterwards.
+`pg.save` writes one file of whole tensors, and `pg.load` reads in each process what its parts are: so any
 number of processes may go on. The second command above ends with the numbers that two processes would have
 come to, to rounding, and that one process would have.
 
@@ -15,15 +15,12 @@ is learned would depend on the number of processes.
 
 import argparse
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.distributed as dist
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
-from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict, set_state_dict
-from torch.distributed.checkpoint.state_dict_loader import load as read
-from torch.distributed.checkpoint.state_dict_saver import save as write
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.nn.functional import cross_entropy
@@ -32,7 +29,6 @@ import paramgroups as pg
 from paramgroups.schedules import cosine, warmup
 
 STEPS, BATCH = 60, 64
-BY_NAME = StateDictOptions(flatten_optimizer_state_dict=True)
 RECIPE = pg.Recipe(
     optimizer="adamw",
     lr=0.01,
@@ -108,35 +104,15 @@ def tested(model: nn.Module, data: Images) -> tuple[float, float]:
     return float(cross_entropy(scores, data.digits)), float(right)
 
 
-def save(folder: Path, model: nn.Module, optimizer: pg.Optimizer, scheduler: pg.Scheduler) -> None:
-    """Write a checkpoint, each process its own parts."""
-    weights, memory = get_state_dict(model, optimizer, options=BY_NAME)
-    state = {"model": weights, "optimizer": memory, "scheduler": scheduler.state_dict()}
-    write(state, checkpoint_id=folder / str(scheduler.last_epoch))
-
-
-def load(folder: Path, model: nn.Module, optimizer: pg.Optimizer, scheduler: pg.Scheduler) -> None:
-    """Go on from the last checkpoint that was wholly written, if there is one."""
-    steps = [int(done.parent.name) for done in folder.glob("*/.metadata")]
-    if not steps:
-        return
-    last = folder / str(max(steps))
-    run: dict[str, Any] = {"scheduler": scheduler.state_dict()}
-    read(run, checkpoint_id=last)
-    scheduler.load_state_dict(run["scheduler"])  # first, as it freezes what is frozen by then
-    weights, memory = get_state_dict(model, optimizer, options=BY_NAME)
-    read({"model": weights, "optimizer": memory}, checkpoint_id=last)
-    set_state_dict(model, optimizer, model_state_dict=weights, optim_state_dict=memory, options=BY_NAME)
-
-
-def train(folder: Path, stop_after: int) -> None:
-    """Train from the last checkpoint, or from the start; leave one where it stops."""
+def train(path: Path, stop_after: int) -> None:
+    """Train from the checkpoint, or from the start where there is none; leave one where it stops."""
     torch.manual_seed(0)
     learned, unseen = images()
     model = Network()
     plan = pg.plan(model, RECIPE, steps=STEPS)
     optimizer, scheduler = pg.build(plan, spread(model))
-    load(folder, model, optimizer, scheduler)
+    if path.exists():
+        pg.load(path, model=model, optimizer=optimizer, scheduler=scheduler)
     tell(f"{dist.get_world_size()} processes, from step {scheduler.last_epoch}")
     for step in range(scheduler.last_epoch, stop_after):
         data = share(learned, step)
@@ -144,7 +120,8 @@ def train(folder: Path, stop_after: int) -> None:
         optimizer.step()
         scheduler.step()
         optimizer.zero_grad()
-    save(folder, model, optimizer, scheduler)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pg.save(path, model=model, optimizer=optimizer, scheduler=scheduler)
     loss, right = tested(model, unseen)
     tell(f"step {scheduler.last_epoch}: loss {loss:.4f}, accuracy {right:.3f} on unseen images")
 
@@ -158,13 +135,13 @@ def tell(what: object) -> None:
 def main() -> None:
     """Read the command line, and train."""
     asked = argparse.ArgumentParser(description="Train sharded over the processes that torchrun starts.")
-    asked.add_argument("--folder", type=Path, default=Path("runs/distributed"), help="of the checkpoints")
+    asked.add_argument("--checkpoint", type=Path, default=Path("runs/sharded.safetensors"), help="its file")
     asked.add_argument("--stop-after", type=int, default=STEPS, help=f"updates in all; at most {STEPS}")
     given = asked.parse_args()
     torch.set_num_threads(1)
     dist.init_process_group("gloo")
     try:
-        train(given.folder, given.stop_after)
+        train(given.checkpoint, given.stop_after)
     finally:
         dist.destroy_process_group()
 

@@ -6,8 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from torch.distributed.checkpoint.state_dict import get_model_state_dict
-from torch.distributed.checkpoint.state_dict_loader import load as read
+import paramgroups as pg
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "distributed" / "train.py"
 
@@ -22,17 +21,18 @@ def script() -> ModuleType:
     return module
 
 
-def run(folder: Path, stop_after: int) -> list[str]:
-    """Train from what is in the folder; what it prints."""
+def run(path: Path, stop_after: int) -> list[str]:
+    """Train from what is in the file; what it prints."""
     example = script()
     said: list[str] = []
     example.tell = lambda what: said.append(str(what))  # type: ignore[attr-defined]  # as the script calls it
-    example.train(folder, stop_after)
+    example.train(path, stop_after)
     return said
 
 
-def weights(folder: Path, step: int) -> dict[str, Any]:
+def weights(path: Path) -> dict[str, Any]:
     """All weights of a checkpoint."""
-    state = {"model": get_model_state_dict(script().Network())}
-    read(state, checkpoint_id=folder / str(step))
-    return state["model"]
+    model = script().Network()
+    pg.load(path, model=model)
+    found: dict[str, Any] = model.state_dict()
+    return found

@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stopped(folder: Path) -> str:
     """What the command prints with two processes, until it is stopped."""
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(SCRIPT)]
-    asked = ["--folder", str(folder / "stopped"), "--stop-after", str(STOPPED)]
+    asked = ["--checkpoint", str(folder / "stopped"), "--stop-after", str(STOPPED)]
     done = subprocess.run(  # noqa: S603  # a file of this repository
         [sys.executable, *command, *asked], capture_output=True, text=True, check=False, timeout=120
     )
@@ -47,9 +47,9 @@ def unbroken(folder: Path) -> list[list[str]]:
     return on(2, folder / "two", folder / "unbroken")
 
 
-def on(ranks: int, meeting: Path, folder: Path) -> list[Any]:
+def on(ranks: int, meeting: Path, checkpoint: Path) -> list[Any]:
     meeting.mkdir()
-    return found_by({"run": partial(run, folder, STEPS)}, meeting, ranks)["run"]
+    return found_by({"run": partial(run, checkpoint, STEPS)}, meeting, ranks)["run"]
 
 
 def test_two_processes_stop_and_four_go_on(stopped: str, gone_on: list[list[str]]) -> None:
@@ -62,7 +62,7 @@ def test_it_ends_as_a_run_that_was_not_stopped(
     folder: Path, gone_on: list[list[str]], unbroken: list[list[str]]
 ) -> None:
     assert {said[-1] for said in gone_on} == {said[-1] for said in unbroken}
-    here, there = (weights(folder / name, STEPS) for name in ("stopped", "unbroken"))
+    here, there = (weights(folder / name) for name in ("stopped", "unbroken"))
     assert here.keys() == there.keys()
     for name, found in here.items():
         torch.testing.assert_close(found, there[name], rtol=1e-3, atol=1e-4)

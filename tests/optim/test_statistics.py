@@ -1,6 +1,7 @@
 """What the last step has done, against numbers that a reader can check."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ def stepped(backend: str) -> tuple[list[Told], list[dict[str, Any]]]:
     return walker.step(), walker.groups
 
 
-def rounded(found: dict[str, Statistics]) -> dict[str, tuple[float, float, float, int]]:
+def rounded(found: Mapping[str, Statistics]) -> dict[str, tuple[float, float, float, int]]:
     return {
         name: (
             round(one.grad_norm**2, 9),

@@ -74,7 +74,8 @@ class Optimizer(torch.optim.Optimizer):
 
     Attributes:
         limits: What gradients must be for a step to be made of them; whoever guards a run puts them there.
-        sharing: Which plain tensors are parts of others in several processes, as `pg.build` finds of FSDP1.
+        sharing: Which plain tensors are parts of others in several processes, as a `pg.Scheduler`
+            finds of FSDP1.
         carried: What the last state that was loaded had of these parameters; None before.
 
     Raises:

@@ -141,15 +141,31 @@ def sharing_of(groups: Groups, pieces: Pieces | None, known: Sharing | None) -> 
     params, lengths = params_of(groups)
     if known is not None and known.holds(params, lengths):
         return known
-    spread: list[Any] = [one for one in params if is_spread(one)]
-    meshes = list({one.device_mesh: None for one in spread})
-    circles = [mesh.get_group(axis) for mesh in meshes for axis in range(mesh.ndim)]
-    circles += [pieces.group] if pieces else []
-    ranks = _together([*map(_ranks_of_mesh, meshes), *map(_ranks_of, circles)], circles)
+    ranks, circles = sharers(params, [pieces.group] if pieces else [])
     group = known.group if known is not None and known.ranks == ranks else _group_of(ranks, circles)
-    device = torch.device(meshes[0].device_type) if meshes else params[0].device
+    device = next((torch.device(mesh.device_type) for mesh in _meshes(params)), params[0].device)
     parts = [_parts(one, pieces) for one in params]
     return Sharing(ranks, group, device, params, lengths, np.array(parts) / len(ranks))
+
+
+def sharers(
+    tensors: Iterable[Tensor], groups: Iterable["ProcessGroup"]
+) -> tuple[tuple[int, ...], list["ProcessGroup"]]:
+    """The processes that share tensors with this one or with each other, and the groups that join them.
+
+    They ask together, as tensors may lie on several meshes.
+
+    Args:
+        tensors: The tensors, of which those that are spread tell with whom.
+        groups: What else is known of who shares them.
+    """
+    meshes = _meshes(tensors)
+    circles = [*groups, *(mesh.get_group(axis) for mesh in meshes for axis in range(mesh.ndim))]
+    return _together([*map(_ranks_of_mesh, meshes), *map(_ranks_of, circles)], circles), circles
+
+
+def _meshes(tensors: Iterable[Any]) -> list[Any]:
+    return list({one.device_mesh: None for one in tensors if is_spread(one)})
 
 
 def _parts(param: Tensor, pieces: Pieces | None) -> int:

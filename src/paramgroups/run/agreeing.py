@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -57,13 +58,16 @@ class Agreement:
         """A journal was loaded, and is compared as a whole."""
         self._known = None
 
-    def meet(self, tensors: Sequence[torch.Tensor]) -> bool:
+    def meet(self, tensors: Sequence[torch.Tensor], tick: float) -> bool:
         """Whether other processes train these tensors too; the first time, they compare their plans.
+
+        A model may be wrapped late, and to look for that takes a while: it is done at every call of tick 0,
+        and later at ticks 1, 2, 4, 8 and so on.
 
         Raises:
             AgreementError: They have planned differently.
         """
-        if not self._met:
+        if self._fellows is None and (not self._met or math.frexp(tick)[0] in (0.0, 0.5)):
             self._fellows, self._met = fellows_of(tensors, self._together), True
             if self._fellows is not None:
                 _compare_plans(self._fellows, self._plan)

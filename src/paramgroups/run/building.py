@@ -7,13 +7,12 @@ from torch import nn
 
 from paramgroups.errors import PlanError, nearest
 from paramgroups.optim import OptimizerClass, optimizer_class
-from paramgroups.optim.finding import params_of
 from paramgroups.optim.optimizer import Optimizer
 from paramgroups.planning import Plan
 from paramgroups.planning.binding import on_meta
 from paramgroups.run.abilities import check_rows
 from paramgroups.run.adopting import check_planned
-from paramgroups.run.flattened import check_flat, pieces_of
+from paramgroups.run.flattened import check_flat
 from paramgroups.run.making import make
 from paramgroups.run.scheduler import Scheduler
 
@@ -84,7 +83,6 @@ def build(
     for group in plan.groups:
         check_rows(group)
     optimizer = make(_main(plan), groups, plan.given.settings, options)
-    optimizer.sharing = pieces_of(params_of(groups)[0], plan.groups)
     return optimizer, Scheduler(optimizer, plan, live, freezing=freezing, together=together)
 
 

@@ -13,11 +13,11 @@ from torch.optim import Optimizer
 from paramgroups._version import __version__
 from paramgroups.errors import CheckpointError, ParamGroupsError, RuleError, listing
 from paramgroups.journal import Event
-from paramgroups.run import settling
+from paramgroups.run import preferring
 from paramgroups.run.contents import MODEL, OPTIMIZER, SCHEDULER, Contents, read_contents
 from paramgroups.run.edits import writes
 from paramgroups.run.filing import Reader, opened, path_of, told_of, write
-from paramgroups.run.gathering import Company, Finder, Gathering, is_spread, read_into
+from paramgroups.run.gathering import Company, Finder, Gathering, is_first, is_spread, read_into
 from paramgroups.run.labelling import labelled, numbered
 from paramgroups.run.loaded import Loaded, recipe_diff
 from paramgroups.run.modelling import EXTRA, Pairs, extras_of, fit, held_by
@@ -79,7 +79,12 @@ def save(
         raise CheckpointError(
             "pg.save: nothing is to be saved. Give model=, optimizer=, scheduler=, or some."
         )
-    company = Company(_trained(model, optimizer, scheduler))
+    trained = list(_trained(model, optimizer, scheduler))
+    if not any(map(is_spread, trained)):
+        if is_first(trained):
+            write(target, *_composed(model, optimizer, scheduler))
+        return
+    company = Company(trained)
     with company.together() as held:
         said, tensors = _composed(model, optimizer, scheduler)
         held += [[name, list(one.shape), is_spread(one)] for name, one in tensors.items()]
@@ -98,7 +103,7 @@ def load(  # noqa: PLR0913  # what may be loaded, and how
     model: nn.Module | None = None,
     optimizer: Optimizer | None = None,
     scheduler: Scheduler | None = None,
-    values: settling.Choice = settling.RECIPE,
+    values: preferring.Choice = preferring.RECIPE,
     strict: bool = True,
 ) -> Loaded:
     """Read a checkpoint into a model, an optimizer and a scheduler that were made as before, or otherwise.
@@ -132,7 +137,7 @@ def load(  # noqa: PLR0913  # what may be loaded, and how
     """
     given = {MODEL: model, OPTIMIZER: optimizer, SCHEDULER: scheduler}
     _check_given("load", given)
-    settling.check_choice(values)
+    preferring.check_choice(values)
     company, target = Company(_trained(model, optimizer, scheduler)), path_of(path)
     with ExitStack() as open_file:
         with company.together():
@@ -149,7 +154,7 @@ class _Loading:
     """One checkpoint on its way into what was given."""
 
     def __init__(  # all that a load has to do with
-        self, company: Company, path: FilePath, reader: Reader, contents: Contents, values: settling.Choice
+        self, company: Company, path: FilePath, reader: Reader, contents: Contents, values: preferring.Choice
     ) -> None:
         self.company, self.path, self.reader = company, path, reader
         self.contents, self.values = contents, values
@@ -191,7 +196,7 @@ class _Loading:
         if scheduler is not None:
             self._resume(scheduler, run)
         if optimizer is not None and saved is not None:
-            self._settle(saved["param_groups"], optimizer, scheduler)
+            self._prefer(saved["param_groups"], optimizer, scheduler)
 
     def _tell(self, **parts: Any) -> None:
         self.report = replace(self.report, **parts)
@@ -225,12 +230,12 @@ class _Loading:
         _guarded(scheduler.load_state_dict, found.state)
         self._tell(told=tuple(lines), recipe_diff=diff)
 
-    def _settle(self, groups: Any, optimizer: Optimizer, scheduler: Scheduler | None) -> None:
+    def _prefer(self, groups: Any, optimizer: Optimizer, scheduler: Scheduler | None) -> None:
         """Let the chosen side's values hold, and tell where the sides differ."""
-        then = settling.values_of(groups)
-        found = settling.wanted(self.values, then, optimizer)
+        then = preferring.values_of(groups)
+        found = preferring.wanted(self.values, then, optimizer)
         if scheduler is None:
-            settling.write_values(found, optimizer)
+            preferring.write_values(found, optimizer)
         elif found:
             self._tell(events=_heard(scheduler, found))
         carried = getattr(optimizer, "carried", None) or getattr(scheduler, "carried", None)
@@ -257,9 +262,9 @@ def _check_given(call: str, given: dict[str, Any]) -> None:
 def _trained(
     model: nn.Module | None, optimizer: Optimizer | None, scheduler: Scheduler | None
 ) -> Iterator[Tensor]:
-    """All tensors that are trained, by which the processes are known that train them."""
+    """The tensors by which the processes are known that train them."""
     if model is not None:
-        yield from model.parameters()
+        yield from (*model.parameters(), *model.buffers())
     for one in (optimizer, None if scheduler is None else scheduler.optimizer):
         if one is not None:
             yield from (param for group in one.param_groups for param in group["params"])

@@ -23,6 +23,7 @@ from paramgroups.run.clocks import Clocks
 from paramgroups.run.driving import drive, driver, hook
 from paramgroups.run.edits import writes
 from paramgroups.run.feedback import Feedback
+from paramgroups.run.flattened import tell_pieces
 from paramgroups.run.freezing import Freezing
 from paramgroups.run.guards import Done, Guards, check_going
 from paramgroups.run.joining import check_complete, check_joined, joining
@@ -55,6 +56,7 @@ class Engine(LRScheduler):
         self.plan = plan
         self._ledger = Ledger(plan, adopted_groups(optimizer, plan, bound), rows=is_ours(optimizer))
         self._agreement = Agreement(plan, together)
+        tell_pieces(optimizer, plan.groups)
         self._clocks = Clocks(plan.horizon)
         self._feedback = Feedback(plan.given.controllers, plan.horizon)
         self._freezing = Freezing(plan, self._ledger.held, optimizer, live, bound, how=freezing)
@@ -63,7 +65,7 @@ class Engine(LRScheduler):
         self._others = Others(self._ledger.held)
         self._seats = Seats(optimizer, self._ledger.held)
         self._carrying = Carrying()
-        self._written = self._outlines = False
+        self._written = self._outlines = self._begun = False
         super().__init__(optimizer)
         self._attach()
         self._tell_freezing()
@@ -93,7 +95,7 @@ class Engine(LRScheduler):
 
     def _agree(self) -> None:
         """Take in what others did; where several processes train, all have done the same."""
-        self._agreement.meet(self._tensors)
+        self._agreement.meet(self._tensors, self._tick)
         with self._agreement.warning(self._ledger):
             self._catch_up()
             check_complete(self._ledger.joined[len(self._seats.groups) - self._ledger.adopted :])
@@ -101,7 +103,7 @@ class Engine(LRScheduler):
 
     def _measured(self, metrics: Mapping[str, Any]) -> dict[str, float]:
         """What was measured here, or by all processes that train the model; the updates before are judged."""
-        together = self._agreement.meet(self._tensors)
+        together = self._agreement.meet(self._tensors, self._tick)
         with self._agreement.warning(self._ledger):
             self._settle()
             found = self._feedback.read_metrics(metrics, together=together)
@@ -170,7 +172,7 @@ class Engine(LRScheduler):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy has a copy of the optimizer, which torch makes without hooks."""
-        self.__dict__.update(state)
+        self.__dict__.update(state, _begun=False)
         self._attach()
 
     @property
@@ -286,6 +288,9 @@ class Engine(LRScheduler):
         if self._outlines:  # the rates of 0 are there for the call: they are no edit, and it is no update
             self._freezing.hide_forgotten()
             return None
+        if not self._begun:  # the model may have been wrapped since
+            tell_pieces(self.optimizer, self.plan.groups)
+            self._begun = True
         self._take_in()
         self._written = not self._seats.untouched  # what is written later acts on the next update only
         if self._written and any(group.profile.independent for group in self._ledger.held):

@@ -1,6 +1,5 @@
 """The processes that train one model together, and the messages between them."""
 
-import math
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -11,7 +10,7 @@ import torch
 import torch.distributed as dist
 
 from paramgroups.errors import AgreementError, PlanError, shown
-from paramgroups.optim.finding import LOCAL
+from paramgroups.optim.sharing import sharers
 from paramgroups.run.masking import processes, wrapping
 
 if TYPE_CHECKING:
@@ -26,12 +25,12 @@ class Fellows:
     """Processes that hear each other.
 
     Args:
-        groups: The process groups over which a message goes, one after the other; mostly one.
+        group: Their process group.
     """
 
-    def __init__(self, groups: "Sequence[ProcessGroup]") -> None:
-        self._groups = groups
-        kinds = _kinds(groups[0])
+    def __init__(self, group: "ProcessGroup") -> None:
+        self._group = group
+        kinds = _kinds(group)
         self._device = torch.device("cpu" if "cpu" in kinds else kinds[0])
 
     def summed(self, numbers: Sequence[float], what: str) -> list[float]:
@@ -46,8 +45,7 @@ class Fellows:
         """
         told = torch.tensor(numbers, dtype=torch.float64, device=self._device)
         try:
-            for group in self._groups:
-                dist.all_reduce(told, group=group)
+            dist.all_reduce(told, group=self._group)
         except RuntimeError as error:  # of torch.distributed
             raise AgreementError(
                 f"At {what} the other processes did not answer: one has ended, or they do not come to that "
@@ -58,21 +56,18 @@ class Fellows:
 
     def gathered(self, words: str) -> list[tuple[int, str]]:
         """What each says, with its rank."""
-        found: list[tuple[int, str]] = [(dist.get_rank(), words)]
-        for group in self._groups:
-            each: list[Any] = [None] * dist.get_world_size(group)
-            dist.all_gather_object(each, found, group)
-            found = [one for part in each for one in part]
+        found: list[Any] = [None] * dist.get_world_size(self._group)
+        dist.all_gather_object(found, (dist.get_rank(), words), self._group)
         return sorted(found)
 
 
 def fellows_of(tensors: Sequence[torch.Tensor], together: Any = None) -> Fellows | None:
     """The processes that train these tensors together; None where one trains them alone.
 
-    They are those of the wrapper (`DistributedDataParallel`, FSDP1) and those of the largest mesh on which a
-    tensor lies (`fully_shard`, tensor parallel). Others that run beside them, such as those of a sweep or of
-    other stages of a pipeline, are not. They get process groups of their own, so that a message never meets
-    one of the gradients'; all of them must ask at the same time.
+    They are those of the wrapper (`DistributedDataParallel`, FSDP1) and those of the meshes on which tensors
+    lie (`fully_shard`, tensor parallel), and those that train with one of these. Others that run beside
+    them, such as those of a sweep or of other stages of a pipeline, are not. They get a process group of
+    their own, so that a message never meets one of the gradients'; all of them must ask at the same time.
 
     Args:
         tensors: The live tensors.
@@ -81,11 +76,10 @@ def fellows_of(tensors: Sequence[torch.Tensor], together: Any = None) -> Fellows
     if processes() == 1 or together is False:
         return None
     if together is None:
-        found = [*_of_wrapper(tensors), *_of_mesh(tensors)]
+        ranks, groups = sharers(tensors, _of_wrapper(tensors))
     else:
-        found = [_of_group(_all() if together is True else together)]
-    needed = list(_needed([(ranks, patience) for ranks, patience in found if len(ranks) > 1]))
-    return Fellows([_own(*one) for one in needed]) if needed else None
+        ranks, groups = sharers((), [_all() if together is True else together])
+    return Fellows(_own(ranks, _patience(groups[0]))) if len(ranks) > 1 else None
 
 
 def check_together(together: Any) -> None:
@@ -102,36 +96,12 @@ def check_together(together: Any) -> None:
         )
 
 
-Found = tuple[Ranks, timedelta | None]
-
-
-def _of_wrapper(tensors: Sequence[torch.Tensor]) -> Iterator[Found]:
-    """The processes that a wrapper was given; FSDP1 may copy its shards over a second group."""
+def _of_wrapper(tensors: Sequence[torch.Tensor]) -> "Iterator[ProcessGroup]":
+    """The process groups that a wrapper was given; FSDP1 may copy its shards over a second one."""
     found = wrapping(tensors)
     for name in ("process_group", "_inter_node_pg"):
         if (group := getattr(found, name, None)) is not None:
-            yield _of_group(group)
-
-
-def _of_mesh(tensors: Sequence[torch.Tensor]) -> Iterator[Found]:
-    meshes = [one.device_mesh for one in tensors if hasattr(one, LOCAL)]  # type: ignore[attr-defined]  # DTensor's
-    if meshes:
-        largest = max(meshes, key=lambda mesh: mesh.size())
-        yield tuple(sorted(largest.mesh.flatten().tolist())), _patience(largest.get_group(0))
-
-
-def _of_group(group: "ProcessGroup") -> Found:
-    return tuple(sorted(dist.get_process_group_ranks(group))), _patience(group)
-
-
-def _needed(found: Sequence[Found]) -> Iterator[Found]:
-    """One for all where they reach all processes together: each is a message more."""
-    apart = dict(found)
-    world = dist.get_world_size()
-    if len(apart) > 1 and (math.prod(map(len, apart)) == world or max(map(len, apart)) == world):
-        yield tuple(range(world)), next(iter(apart.values()))
-    else:
-        yield from apart.items()
+            yield group
 
 
 def _own(ranks: Ranks, patience: timedelta | None) -> "ProcessGroup":

@@ -4,10 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
+from torch.optim import Optimizer as TorchOptimizer
 
 from paramgroups.errors import PlanError
 from paramgroups.indexing.wrappers import loaded
 from paramgroups.optim.algorithms import ALGORITHMS
+from paramgroups.optim.finding import params_of
+from paramgroups.optim.optimizer import Optimizer
 from paramgroups.optim.sharing import Pieces
 from paramgroups.planning import Group
 from paramgroups.run.masking import FLATTENING, wrappers_of
@@ -30,6 +33,20 @@ def check_flat(model: nn.Module) -> None:
             f"{NAME} has joined parameters of the model to a flat one, in which none has a rate of its own. "
             "Wrap it with use_orig_params=True, or use fully_shard."
         )
+
+
+def tell_pieces(optimizer: TorchOptimizer, groups: Iterable[Group]) -> None:
+    """Tell an optimizer of ours what FSDP1 has cut, unless it knows.
+
+    Args:
+        optimizer: Any optimizer; torch's own sum up nothing.
+        groups: The groups of the plan.
+
+    Raises:
+        PlanError: Something needs the rows or the norm of a tensor that was cut.
+    """
+    if isinstance(optimizer, Optimizer) and optimizer.sharing is None:
+        optimizer.sharing = pieces_of(params_of(optimizer.param_groups)[0], groups)
 
 
 def pieces_of(tensors: Sequence[Tensor], groups: Iterable[Group]) -> Pieces | None:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from paramgroups.errors import CheckpointError, ParamGroupsError
 from paramgroups.optim.finding import LOCAL
 from paramgroups.run.fellows import Fellows, fellows_of
 from paramgroups.run.filing import Reader
+from paramgroups.run.masking import wrapping
 
 OF_OPTIMIZER = re.compile(r"optimizer/state/(.*)/[^/]*", re.DOTALL)
 OF_SNAPSHOT = re.compile(r"scheduler/guards/kept/\d+/(?:params/(.*)|states/(.*)/[^/]*)", re.DOTALL)
@@ -23,6 +24,12 @@ OF_SNAPSHOT = re.compile(r"scheduler/guards/kept/\d+/(?:params/(.*)|states/(.*)/
 def is_spread(tensor: Tensor) -> bool:
     """Whether a tensor lies on several processes."""
     return hasattr(tensor, LOCAL)
+
+
+def is_first(tensors: Sequence[Tensor]) -> bool:
+    """Whether this process writes what each of those that train these tensors has whole; it asks no other."""
+    group = getattr(wrapping(tensors), "process_group", None)
+    return group is None or torch.distributed.get_rank(group) == 0
 
 
 class Company:

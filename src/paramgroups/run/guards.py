@@ -10,7 +10,6 @@ from torch.optim import Optimizer as TorchOptimizer
 from paramgroups.control import Guard, Report, Verdict, gate_of, judge
 from paramgroups.errors import CheckpointError, PlanError, StoppedError, listing, shown
 from paramgroups.journal import Event, Journal
-from paramgroups.optim.finding import params_of
 from paramgroups.optim.limits import Limit
 from paramgroups.optim.optimizer import Optimizer
 from paramgroups.optim.statistics import Statistics, chosen
@@ -19,7 +18,6 @@ from paramgroups.rules import Assignment, State
 from paramgroups.run.choosing import Chosen
 from paramgroups.run.feedback import Feedback
 from paramgroups.run.ledger import Said
-from paramgroups.run.masking import FLATTENING, wrapper_of
 from paramgroups.run.snapshots import Snapshot
 from paramgroups.run.watches import Watch, held_back, watches_of
 
@@ -312,11 +310,5 @@ def _telling(optimizer: TorchOptimizer, guards: Sequence[tuple[int, Guard]]) -> 
         raise PlanError(
             f"{titles}: an optimizer that evaluates the loss itself, such as LBFGS, sees gradients that "
             "nobody else sees, and so no guard. Leave guards out, or name another optimizer."
-        )
-    params, _ = params_of(optimizer.param_groups)
-    if optimizer.sharing is None and wrapper_of(params) == FLATTENING:
-        raise PlanError(
-            f"{titles}: {FLATTENING} has spread parameters over several processes, and each would judge the "
-            "part of an update that it holds. Let pg.build(plan, model) make the optimizer."
         )
     return optimizer

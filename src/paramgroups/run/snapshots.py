@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from paramgroups.errors import CheckpointError, shown
+from paramgroups.optim.optimizer import Optimizer
 
 Tensors = Mapping[str, Tensor]
 Places = Mapping[str, int]

@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 import paramgroups as pg
 from paramgroups.control import function, greedy, nonfinite, plateau, ratio, spike
+from tests.optim.distributed import models
 from tests.run.distributed import training
 from tests.run.distributed.processes import Scenario
 from tests.run.distributed.training import THROUGH, network, whole
@@ -242,6 +243,57 @@ def sharded() -> Any:
     one_step(run, 4, loss=1.0)
 
 
+def sharded_apart() -> dict[str, Any]:
+    """Blocks lie on one dimension of a mesh, all else on the other: nobody sees all others on one mesh."""
+    model = models.network()
+    plan = pg.plan(model, plain(), steps=STEPS)
+    run = models.apart(model), *training.build(plan, model=model)
+    for step in range(3):
+        run[1].zero_grad()
+        models.loss_at(model, step).backward()
+        run[2].observe(loss=float(dist.get_rank()))
+        run[1].step()
+        with Counted() as counted:
+            run[2].step()
+    return {"count": counted.count, "best": run[2]._feedback.states[0]["best"]}
+
+
+def wrapped_late(tick: int) -> Any:
+    """The model is wrapped when training has begun, and each process told its own before."""
+    model = network()
+    plan = pg.plan(model, plain(), steps=STEPS)
+    run = model, *training.build(plan)
+    run[2].observe(loss=1.0)
+    for step in range(tick + 3):
+        if step == tick:
+            run = DistributedDataParallel(model), *run[1:]
+        told = float(dist.get_rank()) if step > tick else 1.0
+        one_step(run, step, loss=told)
+    return run[2]._feedback.states
+
+
+def wrapped_anew() -> Any:
+    """The first wrapper is still there, and its process group is not."""
+    first = dist.new_group()
+    model = network()
+    plan = pg.plan(model, plain(), steps=STEPS)
+    old = DistributedDataParallel(model, process_group=first)
+    one_step((old, *training.build(plan, model=old)), 0, loss=float(dist.get_rank()))
+    dist.destroy_process_group(first)
+    run = DistributedDataParallel(model), *training.build(plan)
+    one_step(run, 1, loss=float(dist.get_rank()))
+    return run[2]._feedback.states, old.training
+
+
+def with_groups_of_its_own() -> Any:
+    """One process has made a group without the others, so that torch would name the next otherwise."""
+    if dist.get_rank() == 1:
+        dist.new_group([1], use_local_synchronization=True)
+    run = built(plain(), impatient(5))
+    one_step(run, 0, loss=float(dist.get_rank()))
+    return run[2]._feedback.states
+
+
 def loaded_unevenly() -> None:
     """One process goes on from another journal."""
     run, other = built(plain()), built(plain())
@@ -350,11 +402,18 @@ SCENARIOS: dict[str, Scenario] = {
     "by name": joined_by_name,
     "no processes": partial(apart, together="all"),
     "sharded": sharded,
+    "wrapped late": partial(wrapped_late, 0),
+    "wrapped later": partial(wrapped_late, 3),
     "loaded unevenly": loaded_unevenly,
     "resumed": resumed,
     "spoiled": gone_wrong_after_the_exchange,
     "closure": by_closure,
     "sequential": after_another_scheduler,
     "accelerate": stepped_by_each,
+    "wrapped anew": wrapped_anew,
+    "own groups": with_groups_of_its_own,
 }
-FOUR = {name: SCENARIOS[name] for name in ("trained", "scale alone", "one observes")}
+FOUR = {
+    **{name: SCENARIOS[name] for name in ("trained", "scale alone", "one observes")},
+    "sharded apart": sharded_apart,
+}

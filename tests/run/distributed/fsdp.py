@@ -1,6 +1,7 @@
 """Runs with parameters sharded over two processes, by FSDP1 and fully_shard."""
 
 import math
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import nn
-from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
+from torch.distributed.fsdp import FullyShardedDataParallel, ShardingStrategy, fully_shard
 
 import paramgroups as pg
 from paramgroups.control import divergence, nonfinite, ratio, rollback, spike
@@ -36,14 +37,21 @@ def sharded(model: Plain) -> nn.Module:
     return model
 
 
-def flat(model: Plain, *, orig: bool = True) -> nn.Module:
+def flat(model: Plain, *, orig: bool = True, **said: Any) -> nn.Module:
     for name in ("stem", "block", "head"):
-        setattr(model, name, _flat(getattr(model, name), orig=orig))
-    return _flat(model, orig=orig)
+        setattr(model, name, _flat(getattr(model, name), orig=orig, **said))
+    return _flat(model, orig=orig, **said)
 
 
-def _flat(model: nn.Module, *, orig: bool) -> nn.Module:
-    return FullyShardedDataParallel(model, use_orig_params=orig, device_id=torch.device("cpu"))
+def uncut(model: Plain) -> nn.Module:
+    """Each process has all, as under DistributedDataParallel."""
+    with warnings.catch_warnings():  # torch would rather have that
+        warnings.simplefilter("ignore", FutureWarning)
+        return flat(model, sharding_strategy=ShardingStrategy.NO_SHARD)
+
+
+def _flat(model: nn.Module, *, orig: bool, **said: Any) -> nn.Module:
+    return FullyShardedDataParallel(model, use_orig_params=orig, device_id=torch.device("cpu"), **said)
 
 
 ROWS = (pg.rule("stem.0.weight[2:4]", trainable=False, start=2, until=5),)
@@ -76,16 +84,41 @@ GUARDS = (
 )
 BAD = (5, 6)
 """At these steps the first process alone has a gradient that is no number."""
+WHOLE = 18
+"""So many numbers the tensor with that gradient has."""
 
 
-def guarded(name: str | None = None) -> dict[str, Any]:
-    """A run under guards, clipped, with a rate for each layer; by one process if nothing wraps the model."""
+Built = Callable[[pg.Plan, Plain], tuple[nn.Module, Any, Any]]
+
+
+def alone_built(plan: pg.Plan, model: Plain) -> tuple[nn.Module, Any, Any]:
+    return model, *build(plan, model=model)
+
+
+def wrapped_first(plan: pg.Plan, model: Plain, *, wrap: Callable[[Plain], nn.Module]) -> Any:
+    live = wrap(model)
+    return live, *build(plan, model=live)
+
+
+def wrapped_last(plan: pg.Plan, model: Plain) -> tuple[nn.Module, Any, Any]:
+    """The optimizer is there before FSDP1 cuts its parameters, which stay the same objects."""
+    optimizer, scheduler = build(plan, model=model)
+    return flat(model), optimizer, scheduler
+
+
+def by_hand(plan: pg.Plan, model: Plain) -> tuple[nn.Module, Any, Any]:
+    """The optimizer is made without a plan."""
+    live = flat(model)
+    optimizer = pg.Optimizer(plan.param_groups(live), backend="torch")
+    return live, optimizer, pg.Scheduler(optimizer, plan, live)
+
+
+def guarded(made: Built = alone_built) -> dict[str, Any]:
+    """A run under guards, clipped, with a rate for each layer."""
     model = network()
     rules = [pg.recipes.layer_decay(0.8)]
     recipe = pg.Recipe(optimizer="adamw", lr=0.02, clip_norm=0.5, rules=rules, controllers=GUARDS)
-    plan = pg.plan(model, recipe, steps=STEPS)
-    live = model if name is None else WRAPPINGS[name](model)
-    optimizer, scheduler = build(plan, model=live)
+    live, optimizer, scheduler = made(pg.plan(model, recipe, steps=STEPS), model)
     statistics = []
     for step in range(STEPS):
         optimizer.zero_grad()
@@ -100,21 +133,11 @@ def guarded(name: str | None = None) -> dict[str, Any]:
 
 
 def _break(model: nn.Module) -> None:
+    """In the first process, and in all where each has the whole, as the gradients' exchange would have it."""
     gradient = dict(named_parameters(model))["head.weight"].grad
-    if (
-        gradient is not None
-        and local(gradient).numel()
-        and (not dist.is_initialized() or dist.get_rank() == 0)
-    ):
-        local(gradient).view(-1)[0] = math.nan
-
-
-def by_hand() -> None:
-    """The optimizer was made without a plan, and nobody has told it what FSDP1 has cut."""
-    model = network()
-    plan = pg.plan(model, pg.Recipe(optimizer="adamw", lr=0.02, controllers=[nonfinite()]), steps=9)
-    wrapped = flat(model)
-    pg.Scheduler(pg.Optimizer(plan.param_groups(wrapped)), plan, wrapped)
+    here = torch.empty(0) if gradient is None else local(gradient).view(-1)
+    if len(here) == WHOLE or (len(here) and dist.get_rank() == 0):
+        here[0] = math.nan
 
 
 def planned(rules: tuple[pg.Rule, ...], optimizer: str = "adamw", **said: Any) -> None:
@@ -123,20 +146,28 @@ def planned(rules: tuple[pg.Rule, ...], optimizer: str = "adamw", **said: Any) -
     build(plan, model=flat(model, **said))
 
 
-SCENARIOS: dict[str, Scenario] = {
-    f"{name}, {what}": partial(through, name, rules, before=before)
-    for name in WRAPPINGS
-    for what, rules, before in (
-        ("windows", THROUGH, False),
-        ("before", ALWAYS, True),
-        ("late", ALWAYS, False),
-    )
-} | {
-    "fully_shard, guarded": partial(guarded, "fully_shard"),
-    "fsdp1, guarded": partial(guarded, "fsdp1"),
-    "fully_shard, rows": partial(through, "fully_shard", ROWS),
-    "fsdp1, by hand": by_hand,
-    "fsdp1, joined": partial(planned, (), orig=False),
-    "fsdp1, rows": partial(planned, (pg.rule("stem.0.weight[3:]", lr=0.1),)),
-    "fsdp1, norms": partial(planned, (), "lamb"),
+GUARDED: dict[str, Built] = {
+    **{name: partial(wrapped_first, wrap=wrap) for name, wrap in WRAPPINGS.items()},
+    "fsdp1 that cuts nothing": partial(wrapped_first, wrap=uncut),
+    "fsdp1 of a built one": wrapped_last,
+    "fsdp1 by hand": by_hand,
 }
+
+SCENARIOS: dict[str, Scenario] = (
+    {
+        f"{name}, {what}": partial(through, name, rules, before=before)
+        for name in WRAPPINGS
+        for what, rules, before in (
+            ("windows", THROUGH, False),
+            ("before", ALWAYS, True),
+            ("late", ALWAYS, False),
+        )
+    }
+    | {f"{name}, guarded": partial(guarded, made) for name, made in GUARDED.items()}
+    | {
+        "fully_shard, rows": partial(through, "fully_shard", ROWS),
+        "fsdp1, joined": partial(planned, (), orig=False),
+        "fsdp1, rows": partial(planned, (pg.rule("stem.0.weight[3:]", lr=0.1),)),
+        "fsdp1, norms": partial(planned, (), "lamb"),
+    }
+)

@@ -105,6 +105,30 @@ def load(folder: str, wrapping: str, saved_by: str) -> dict[str, Any]:
     return {"there": there, "end": told(trained(run, range(STOP, STEPS)))}
 
 
+def alone(folder: str) -> tuple[list[str], dict[str, Any]]:
+    """Each rank in turn saves what all have whole, while the other does something else; then ZeRO's."""
+    run = trained(started("ddp"), range(STOP))
+    written = []
+    for rank in range(dist.get_world_size()):
+        path = Path(folder, f"alone.{rank}")
+        if dist.get_rank() == rank:
+            pg.save(path, model=run[0], optimizer=run[1], scheduler=run[2])
+        dist.barrier()
+        written += [path.name] if path.exists() else []
+    return written, told(run)
+
+
+def zero(folder: str) -> int:
+    """An optimizer whose state the first alone has whole, and only there."""
+    model = DistributedDataParallel(network())
+    optimizer = ZeroRedundancyOptimizer(model.parameters(), torch.optim.AdamW, lr=0.1)
+    loss_at(model, 0).backward()
+    optimizer.step()
+    optimizer.consolidate_state_dict(to=0)
+    pg.save(Path(folder, "zero"), model=model, optimizer=optimizer)
+    return len(optimizer.state_dict()["state"]) if dist.get_rank() == 0 else 0
+
+
 def no_folder(folder: str) -> str:
     run = started("fully_shard")
     return _error(lambda: pg.save(Path(folder, "absent", "x"), model=run[0], optimizer=run[1]))
@@ -128,7 +152,7 @@ def damaged(folder: str) -> tuple[str, bool]:
 
 def unlike(folder: str) -> str:
     """A rank that has another model."""
-    run = started("ddp")
+    run = started("fully_shard")
     other = run[0] if dist.get_rank() == 0 else None
     return _error(lambda: pg.save(Path(folder, "x"), model=other, optimizer=run[1]))
 
@@ -145,6 +169,8 @@ def saving(folder: str) -> dict[str, Scenario]:
     return {
         "ddp": partial(save, folder, "ddp"),
         "fully_shard": partial(save, folder, "fully_shard"),
+        "alone": partial(alone, folder),
+        "zero": partial(zero, folder),
         "no folder": partial(no_folder, folder),
         "damaged": partial(damaged, folder),
         "unlike": partial(unlike, folder),

@@ -175,6 +175,29 @@ def test_processes_of_a_mesh_train_together(agreed: dict[str, list[Any]]) -> Non
         assert "× 0.6  scale" in one
 
 
+def test_processes_that_share_through_others_train_together(four: dict[str, list[Any]]) -> None:
+    assert four["sharded apart"] == [{"count": 0, "best": 1.5}] * 4
+
+
+@pytest.mark.parametrize("when", ["late", "later"])
+def test_what_is_wrapped_after_the_first_call_agrees_soon(agreed: dict[str, list[Any]], when: str) -> None:
+    here, there = agreed[f"wrapped {when}"]
+    assert here == there
+    assert here[0]["best"] == 0.5
+
+
+def test_a_wrapper_whose_processes_are_gone_is_passed_over(agreed: dict[str, list[Any]]) -> None:
+    here, there = agreed["wrapped anew"]
+    assert here == there
+    assert here[0][0]["best"] == 0.5
+
+
+def test_one_process_may_have_groups_that_others_have_not(agreed: dict[str, list[Any]]) -> None:
+    here, there = agreed["own groups"]
+    assert here == there
+    assert here[0]["best"] == 0.5
+
+
 def test_a_loaded_journal_is_compared_as_a_whole(agreed: dict[str, list[Any]]) -> None:
     for one in agreed["loaded unevenly"]:
         assert "The journals of the processes differ: nothing more on rank 0; " in one

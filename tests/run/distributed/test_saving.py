@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import paramgroups as pg
 from tests.run.distributed.processes import found_by
 from tests.run.distributed.saving import STEPS, load, loading, saving
-from tests.run.distributed.training import close, same
+from tests.run.distributed.training import close, network, same
 
 Found = dict[str, list[Any]]
 KINDS = ("ddp", "fully_shard")
@@ -77,9 +78,24 @@ def test_one_goes_on_from_what_four_have_saved(four: Found, folder: Path) -> Non
 def test_one_file_and_no_leftovers(two: Found, folder: Path) -> None:
     assert two
     names = {one.name for one in folder.iterdir()} - {"four"}
-    assert names == {"ddp", "fully_shard", "damaged.2"}
+    assert names == {"ddp", "fully_shard", "damaged.2", "alone.0", "zero"}
     report = pg.load(folder / "fully_shard")
     assert report.horizon == f"{STEPS} steps"
+
+
+def test_what_each_has_whole_the_first_writes_without_a_message(two: Found, folder: Path) -> None:
+    """`if rank == 0: pg.save(…)` and a call on all ranks do the same."""
+    for written, _ in two["alone"]:
+        assert written == ["alone.0"]
+    check(load(str(folder), "bare", "alone.0")["there"], two["alone"][0][1])
+
+
+def test_the_first_writes_what_zero_has_brought_together(two: Found, folder: Path) -> None:
+    model = network()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.5)
+    pg.load(folder / "zero", model=model, optimizer=optimizer)
+    assert len(optimizer.state) == two["zero"][0] > 0
+    assert optimizer.param_groups[0]["lr"] == 0.1
 
 
 def test_errors_are_the_same_on_all(two: Found) -> None:
