@@ -119,7 +119,8 @@ def test_public_functions_have_an_example() -> None:
     parts = [
         getattr(pg.recipes, name) for name in ("backbone_head", "by_magnitude", "by_type", "layer_decay")
     ]
-    for found in [*public, pg.per_parameter, *parts, pg.recipes.no_decay]:
+    saving = [pg.save, pg.load, pg.name_state, pg.flatten_state, pg.unflatten_state]
+    for found in [*public, *saving, pg.per_parameter, *parts, pg.recipes.no_decay]:
         assert ">>> " in (found.__doc__ or ""), found
 
 

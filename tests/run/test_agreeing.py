@@ -77,7 +77,7 @@ def test_what_names_no_processes_is_refused(together: object) -> None:
 def test_a_copy_looks_for_its_processes_anew() -> None:
     plan = pg.plan(nn.Linear(2, 2), pg.Recipe(optimizer="sgd", lr=0.1), steps=10)
     agreement = Agreement(plan, together=False)
-    agreement.meet([])
+    agreement.meet([], 0)
     for other in (copy.deepcopy(agreement), pickle.loads(pickle.dumps(agreement))):  # noqa: S301  # ours
         assert not other._met
         assert other._together is False

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from peft import LoraConfig, get_peft_model
+from torch import Tensor, nn
 
 import paramgroups as pg
 from paramgroups.control import divergence, plateau, spike
 from paramgroups.errors import CheckpointError, ParamGroupsError
+from paramgroups.indexing import named_parameters
 from paramgroups.schedules import linear
 from tests.run.checkpointed import Parts, everything, load, saved, started
 from tests.run.models import net, train, update, values
@@ -259,3 +261,77 @@ def test_a_large_state_is_not_copied_as_a_whole(path: Path) -> None:
     load(path, again)
     assert [param.data_ptr() for param in again[0].parameters()] == places
     assert equal(values(parts[0]), values(again[0]))
+
+
+def plain(order: int = 1) -> tuple[nn.Module, torch.optim.Optimizer]:
+    """A model with an optimizer that knows no names."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    return model, torch.optim.AdamW([*model.parameters()][::order], lr=0.1)
+
+
+def moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    return {name: optimizer.state[param]["exp_avg"] for name, param in model.named_parameters()}
+
+
+def test_an_optimizer_without_names_is_saved_by_those_of_the_model(tmp_path: Path) -> None:
+    """Its parameters stand in another order when it is loaded."""
+    model, optimizer = plain()
+    model(torch.ones(4, 2)).sum().backward()
+    optimizer.step()
+    pg.save(tmp_path / "x", model=model, optimizer=optimizer)
+    other, here = plain(order=-1)
+    loaded = pg.load(tmp_path / "x", model=other, optimizer=here)
+    assert loaded.optimizer is not None
+    assert len(loaded.optimizer.kept) == 4
+    then, now = moments(model, optimizer), moments(other, here)
+    assert all(torch.equal(then[name], now[name]) for name in then)
+    assert "param_names" not in here.param_groups[0]
+
+
+def test_an_optimizer_that_nobody_names_refuses_other_shapes(tmp_path: Path) -> None:
+    model, optimizer = plain()
+    model(torch.ones(4, 2)).sum().backward()
+    optimizer.step()
+    pg.save(tmp_path / "x", optimizer=optimizer)
+    pg.load(tmp_path / "x", optimizer=plain()[1])
+    with pytest.raises(CheckpointError, match="told by their places, it may be another's"):
+        pg.load(tmp_path / "x", optimizer=plain(order=-1)[1])
+
+
+def test_a_report_tells_all_values_of_a_group_in_one_line(tmp_path: Path) -> None:
+    def start(rules: list[Any]) -> Any:
+        model = nn.ModuleList([nn.Linear(1, 1, bias=False) for _ in range(9)])
+        recipe = pg.Recipe(optimizer="adamw", lr=0.1, rules=rules)
+        return model, *pg.build(pg.plan(model, recipe, steps=9))
+
+    model, optimizer, scheduler = start([pg.rule(f"{n}", lr_scale=n) for n in range(2, 9)])
+    pg.save(tmp_path / "x", model=model, optimizer=optimizer, scheduler=scheduler)
+    model, optimizer, scheduler = start([])
+    report = str(pg.load(tmp_path / "x", model=model, optimizer=optimizer, scheduler=scheduler))
+    assert "  default: lr 0.2, 0.3, 0.4, 0.5, 0.6 and 2 more -> 0.1" in report.splitlines()
+
+
+def test_a_file_without_tensors_for_a_model_that_has_some(tmp_path: Path) -> None:
+    pg.save(tmp_path / "x", model=nn.Identity())
+    with pytest.raises(CheckpointError, match=r"weight, bias\nNothing was loaded"):
+        pg.load(tmp_path / "x", model=nn.Linear(1, 1))
+
+
+def test_adapters_that_were_added_begin_anew_and_the_rest_goes_on(tmp_path: Path) -> None:
+    model, optimizer, _ = saved(tmp_path / "x")
+    base = started(seed=1)[0]
+    adapted = get_peft_model(base, LoraConfig(target_modules=["head"], r=2))
+    adapted.requires_grad_(True)
+    recipe = pg.Recipe(optimizer="adamw", lr=0.01)
+    here, _ = pg.build(pg.plan(adapted, recipe, steps=20))
+    loaded = pg.load(tmp_path / "x", model=adapted, optimizer=here, strict=False)
+    assert loaded.model is not None
+    assert loaded.optimizer is not None
+    assert loaded.optimizer.missing == loaded.model.missing
+    assert all("lora" in name for name in loaded.model.missing)
+    assert not loaded.optimizer.unexpected
+    then, now = dict(named_parameters(model)), dict(named_parameters(adapted))
+    for name in loaded.optimizer.kept:
+        assert torch.equal(then[name], now[name])
+        assert torch.equal(optimizer.state[then[name]]["exp_avg"], here.state[now[name]]["exp_avg"])

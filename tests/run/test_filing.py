@@ -144,3 +144,11 @@ def test_an_open_file_is_read_to_its_end_though_another_takes_its_place(tmp_path
         write(tmp_path / "x", {}, {"a": torch.zeros(3)})
         reader.check(reader.entries)
         assert reader.read("a").tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_or_a_device_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileError, match="no plain file"):
+        write(tmp_path / "pipe", {}, {})
+    assert (tmp_path / "pipe").is_fifo()

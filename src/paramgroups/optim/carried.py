@@ -90,13 +90,17 @@ class Carried:
             "Begin anew, for they had another shape": [
                 f"{name} {then} -> {now}" for name, (then, now) in self.reshaped.items()
             ],
-            "Stepped by another optimizer, with some state left behind": [
-                f"{name} ({listing(keys)})" for name, keys in self.refit.items()
-            ],
+            "Stepped by another optimizer, with some state left behind": self._left(kept=True),
+            "Begin anew, for another optimizer steps them and can use nothing of": self._left(kept=False),
             "In another group": [f"{name} ({then} -> {now})" for name, (then, now) in self.moved.items()],
             "Values that were others in the checkpoint": [*map(str, self.values)],
         }
         yield from (f"{what} ({len(found):,}): {listing(found)}" for what, found in told.items() if found)
+
+    def _left(self, *, kept: bool) -> list[str]:
+        """What was left behind of parameters that have kept some, or that begin anew."""
+        own = set(self.kept)
+        return [f"{name} ({listing(keys)})" for name, keys in self.refit.items() if (name in own) is kept]
 
 
 def log(carried: Carried) -> None:

@@ -74,7 +74,8 @@ def build(
     if not groups:
         raise PlanError(
             "All parameters are frozen for the whole run, so there is nothing to step. Take trainable=False "
-            "off some rule, or set requires_grad before the plan is made."
+            "off some rule, or set requires_grad before the plan is made. A stage of a pipeline with nothing "
+            "to step has no optimizer: name the processes that have one by together=."
         )
     if on_meta(tensor for group in groups for tensor in group["params"]):
         raise PlanError(

@@ -9,6 +9,8 @@ from paramgroups.errors import CheckpointError, listing
 from paramgroups.optim.carried import LOG, Carried, log
 from paramgroups.optim.carrying import carry
 from paramgroups.run.abilities import is_ours, stepping
+from paramgroups.run.driving import driver
+from paramgroups.run.labelling import NAMES
 
 
 class Carrying:
@@ -59,6 +61,35 @@ class Carrying:
         self.carried = self.carried.beside(optimizer.param_groups)
         if self._resumed and (values := self.carried.values):
             LOG.info("The plan has other values than the checkpoint: %s", listing(map(str, values)))
+
+
+def load_memory(
+    optimizer: Optimizer, groups: Sequence[Mapping[str, Any]], state: dict[str, Any]
+) -> Carried | None:
+    """Load a state into an optimizer by names, where neither it nor a scheduler does that.
+
+    Args:
+        optimizer: The optimizer.
+        groups: Its groups with the names of their parameters, as far as they are known.
+        state: The state.
+
+    Returns:
+        What was carried; None where it is told elsewhere.
+
+    Raises:
+        CheckpointError: It does not fit.
+    """
+    if is_ours(optimizer) or driver(optimizer) is not None or stepping(optimizer) is not optimizer:
+        optimizer.load_state_dict(state)
+        return None
+    held = optimizer.param_groups
+    named = all(NAMES in group for group in state["param_groups"])
+    taken, carried = carry(state, groups if named else held, [type(optimizer)] * len(held))
+    for group, live in zip(taken["param_groups"], held, strict=True):
+        if NAMES not in live:
+            group.pop(NAMES, None)
+    optimizer.load_state_dict(taken)
+    return carried
 
 
 def _check_places(state: Mapping[str, Any], groups: Sequence[Mapping[str, Any]]) -> None:

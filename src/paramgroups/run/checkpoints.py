@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path as FilePath
 from typing import Any
@@ -12,19 +13,17 @@ from torch.optim import Optimizer
 
 from paramgroups._version import __version__
 from paramgroups.errors import CheckpointError, ParamGroupsError, RuleError, listing
-from paramgroups.journal import Event
 from paramgroups.run import preferring
+from paramgroups.run.carrying import load_memory
 from paramgroups.run.contents import MODEL, OPTIMIZER, SCHEDULER, Contents, read_contents
-from paramgroups.run.edits import writes
 from paramgroups.run.filing import Reader, opened, path_of, told_of, write
 from paramgroups.run.gathering import Company, Finder, Gathering, is_first, is_spread, read_into
-from paramgroups.run.labelling import labelled, numbered
+from paramgroups.run.labelling import labelled, numbered, with_names
 from paramgroups.run.loaded import Loaded, recipe_diff
 from paramgroups.run.modelling import EXTRA, Pairs, extras_of, fit, held_by
 from paramgroups.run.packing import pack, unpack
 from paramgroups.run.reconciling import reconciled
 from paramgroups.run.scheduler import Scheduler
-from paramgroups.run.writing import Overwritten
 
 KINDS = {MODEL: nn.Module, OPTIMIZER: Optimizer, SCHEDULER: Scheduler}
 """What may be saved, and what it must be."""
@@ -134,6 +133,22 @@ def load(  # noqa: PLR0913  # what may be loaded, and how
         CheckpointError: It is no checkpoint, of a newer version, or damaged; it does not hold what is asked
             for; or that does not fit. Nothing is loaded then.
         ParamGroupsError: The model, or what was decided in the saved run, cannot be read.
+
+    Example:
+        >>> import paramgroups as pg, tempfile, torch
+        >>> def start(lr):
+        ...     model = torch.nn.Sequential(torch.nn.Linear(4, 2))
+        ...     return model, *pg.build(pg.plan(model, pg.Recipe(optimizer="adamw", lr=lr), steps=100))
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> model, optimizer, scheduler = start(lr=0.1)
+        >>> pg.save(folder.name + "/last", model=model, optimizer=optimizer, scheduler=scheduler)
+        >>> model, optimizer, scheduler = start(lr=0.2)
+        >>> loaded = pg.load(folder.name + "/last", model=model, optimizer=optimizer, scheduler=scheduler)
+        >>> loaded.recipe_diff
+        ('-lr = 0.1', '+lr = 0.2')
+        >>> [(one.hyper, one.then, one.now) for one in loaded.optimizer.values]
+        [('lr', 0.1, 0.2)]
+        >>> folder.cleanup()
     """
     given = {MODEL: model, OPTIMIZER: optimizer, SCHEDULER: scheduler}
     _check_given("load", given)
@@ -173,7 +188,7 @@ class _Loading:
         with ExitStack() as undo:
             with self.company.together(), told_of(self.path):
                 pairs = self._fit(model, strict=strict)
-                self._states(optimizer, scheduler, undo)
+                self._states(model, optimizer, scheduler, undo)
                 self._take_extras(model, undo)
             undo.pop_all()
         with told_of(self.path):
@@ -181,9 +196,16 @@ class _Loading:
                 read_into(self.reader, f"{MODEL}/{name}", tensor)
         return self.report
 
-    def _states(self, optimizer: Optimizer | None, scheduler: Scheduler | None, undo: ExitStack) -> None:
+    def _states(
+        self,
+        model: nn.Module | None,
+        optimizer: Optimizer | None,
+        scheduler: Scheduler | None,
+        undo: ExitStack,
+    ) -> None:
         """Load the optimizer, and then the scheduler, which writes its values into it."""
-        groups = [] if optimizer is None else optimizer.param_groups
+        live = [] if optimizer is None else optimizer.param_groups
+        groups = with_names(live, live, model)
         saved = None if optimizer is None else numbered(self._tree(OPTIMIZER, groups))
         run = None if scheduler is None else self._tree(SCHEDULER, scheduler.optimizer.param_groups)
         self.reader.settle()
@@ -192,7 +214,8 @@ class _Loading:
         if scheduler is not None:
             undo.callback(scheduler.load_state_dict, scheduler.state_dict())
         if optimizer is not None:
-            _guarded(optimizer.load_state_dict, saved)
+            carried = _guarded(partial(load_memory, optimizer, groups), saved)
+            self._tell(optimizer=carried)
         if scheduler is not None:
             self._resume(scheduler, run)
         if optimizer is not None and saved is not None:
@@ -237,8 +260,13 @@ class _Loading:
         if scheduler is None:
             preferring.write_values(found, optimizer)
         elif found:
-            self._tell(events=_heard(scheduler, found))
-        carried = getattr(optimizer, "carried", None) or getattr(scheduler, "carried", None)
+            self._tell(events=scheduler._overwrite(found, LOAD))  # noqa: SLF001  # of one house
+        known = (
+            self.report.optimizer,
+            getattr(optimizer, "carried", None),
+            getattr(scheduler, "carried", None),
+        )
+        carried = next((one for one in known if one is not None), None)
         self._tell(optimizer=None if carried is None else carried.beside(optimizer.param_groups))
 
     def _take_extras(self, model: nn.Module | None, undo: ExitStack) -> None:
@@ -246,7 +274,7 @@ class _Loading:
         here = {} if model is None else extras_of(model)
         for path, module in here.items():
             if path in self.contents.extra:
-                state = unpack(self.contents.extra[path], self.reader.read)
+                state = unpack(self.contents.extra[path], self.reader.fetch)
                 self.reader.settle()
                 undo.callback(module.set_extra_state, module.get_extra_state())
                 _guarded(module.set_extra_state, state)
@@ -281,7 +309,9 @@ def _composed(
         said[SCHEDULER], parts[SCHEDULER] = pack(scheduler.state_dict(), SCHEDULER)
         said["plan"] = _planned(scheduler)
     if optimizer is not None:
-        said[OPTIMIZER], parts[OPTIMIZER] = pack(labelled(optimizer.state_dict()), OPTIMIZER)
+        state = optimizer.state_dict()
+        state["param_groups"] = with_names(state["param_groups"], optimizer.param_groups, model)
+        said[OPTIMIZER], parts[OPTIMIZER] = pack(labelled(state), OPTIMIZER)
     if model is not None:
         said[MODEL], parts[MODEL] = _modelled(model)
     return said, {name: one for part in parts.values() for name, one in part.items()}
@@ -313,10 +343,10 @@ def _recipe(scheduler: Scheduler) -> str | None:
         return None
 
 
-def _guarded(load: Callable[[Any], Any], state: Any) -> None:
+def _guarded(load: Callable[[Any], Any], state: Any) -> Any:
     """Load a state; whatever torch makes of a strange one is an error of ours."""
     try:
-        load(state)
+        return load(state)
     except ParamGroupsError:
         raise
     except Exception as error:  # a state may be anything, and so may be what is made of it
@@ -327,9 +357,3 @@ def _put_back(optimizer: Optimizer, held: dict[str, Any]) -> None:
     """Loading puts new dicts in the place of an optimizer's; those from before are as they were."""
     vars(optimizer).clear()
     vars(optimizer).update(held)
-
-
-def _heard(scheduler: Scheduler, found: list[Overwritten]) -> tuple[Event, ...]:
-    """The scheduler hears that values of the checkpoint hold, as it hears what somebody writes."""
-    made = writes(found, scheduler._seats.targets, step=scheduler._now, tick=scheduler._tick)  # noqa: SLF001  # of one house
-    return scheduler._hear([replace(event, cause=LOAD) for event in made])  # noqa: SLF001  # as above

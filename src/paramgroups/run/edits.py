@@ -128,7 +128,7 @@ def _see_rows(draft: Event, group: Group, rows: Rows, recipe: Recipe, seen: Seen
 
 
 def writes(
-    found: Iterable[Overwritten], groups: Sequence[Target], *, step: float, tick: float
+    found: Iterable[Overwritten], groups: Sequence[Target], *, step: float, tick: float, cause: str = WRITTEN
 ) -> list[Event]:
     """What was written by hand, as events: factors on top of the schedules from now on.
 
@@ -137,6 +137,7 @@ def writes(
         groups: The groups and rows by their places.
         step: The tick of the first update that it acts on.
         tick: The present tick. Where that is the same, the update was made with the very number.
+        cause: The cause of the events.
 
     Raises:
         PlanError: It is no number that the hyperparameter may have, or stands where our value is 0.
@@ -147,7 +148,7 @@ def writes(
         seen.setdefault((one.name, one.left, one.found), []).extend(groups[one.place].names)
     action: Action = "write" if step == tick else "scale"
     return [
-        Event(step, WRITTEN, action, name, new / old, old, new, tuple(names))
+        Event(step, cause, action, name, new / old, old, new, tuple(names))
         for (name, old, new), names in seen.items()
     ]
 

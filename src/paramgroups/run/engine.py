@@ -1,7 +1,7 @@
 """The engine of a scheduler: it writes a plan's values into an optimizer, and takes in what happens there."""
 
 import math
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -21,7 +21,7 @@ from paramgroups.run.agreeing import Agreement
 from paramgroups.run.carrying import Carrying
 from paramgroups.run.clocks import Clocks
 from paramgroups.run.driving import drive, driver, hook
-from paramgroups.run.edits import writes
+from paramgroups.run.edits import WRITTEN, writes
 from paramgroups.run.feedback import Feedback
 from paramgroups.run.flattened import tell_pieces
 from paramgroups.run.freezing import Freezing
@@ -32,6 +32,7 @@ from paramgroups.run.masking import hiding
 from paramgroups.run.others import Others, check_order
 from paramgroups.run.saving import checked_tick, read_state
 from paramgroups.run.seats import Seats
+from paramgroups.run.writing import Overwritten
 from paramgroups.schedules import Horizon
 
 
@@ -248,8 +249,14 @@ class Engine(LRScheduler):
         if found:
             check_order(self.optimizer.param_groups, self._seats.groups)
             self._others.check(self.optimizer, Engine, found, self._tick)
-            step = self._tick if self._written else self._now
-            self._hear(writes(found, targets, step=step, tick=self._tick))
+            self._overwrite(found, WRITTEN, self._tick if self._written else None)
+
+    def _overwrite(
+        self, found: Iterable[Overwritten], cause: str, step: float | None = None
+    ) -> tuple[Event, ...]:
+        """Let other values hold, from the next update on unless a tick is given: factors on top."""
+        step = self._now if step is None else step
+        return self._hear(writes(found, self._seats.targets, step=step, tick=self._tick, cause=cause))
 
     def _take_in(self) -> None:
         """Groups that were added to the optimizer follow the recipe's schedules from now on."""

@@ -1,7 +1,7 @@
 """The processes that train one model together, and the messages between them."""
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import torch.distributed as dist
 
 from paramgroups.errors import AgreementError, PlanError, shown
 from paramgroups.optim.sharing import sharers
-from paramgroups.run.masking import processes, wrapping
+from paramgroups.run.masking import processes, wrappers_of
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -96,12 +96,23 @@ def check_together(together: Any) -> None:
         )
 
 
-def _of_wrapper(tensors: Sequence[torch.Tensor]) -> "Iterator[ProcessGroup]":
-    """The process groups that a wrapper was given; FSDP1 may copy its shards over a second one."""
-    found = wrapping(tensors)
-    for name in ("process_group", "_inter_node_pg"):
-        if (group := getattr(found, name, None)) is not None:
-            yield group
+def _of_wrapper(tensors: Sequence[torch.Tensor]) -> "list[ProcessGroup]":
+    """The process groups that a wrapper was given; FSDP1 may copy its shards over a second one.
+
+    A wrapper that was left behind may be there still, when its process group was destroyed.
+    """
+    for wrapper in wrappers_of(tensors):
+        each = (getattr(wrapper, name, None) for name in ("process_group", "_inter_node_pg"))
+        if groups := [group for group in each if group is not None and _lives(group)]:
+            return groups
+    return []
+
+
+def _lives(group: "ProcessGroup") -> bool:
+    try:
+        return bool(dist.get_process_group_ranks(group))
+    except KeyError:  # torch has no question for it
+        return False
 
 
 def _own(ranks: Ranks, patience: timedelta | None) -> "ProcessGroup":
@@ -109,8 +120,9 @@ def _own(ranks: Ranks, patience: timedelta | None) -> "ProcessGroup":
     known = _OWN.setdefault(_all(), {})
     if (ranks, patience) not in known:
         backend = "gloo" if "cpu" in _kinds(_all()) and dist.is_gloo_available() else None
+        some = len(ranks) < dist.get_world_size()  # torch then goes by how many groups each of them is in
         known[ranks, patience] = dist.new_group(
-            list(ranks), timeout=patience, backend=backend, use_local_synchronization=True
+            list(ranks), timeout=patience, backend=backend, use_local_synchronization=some
         )
     return known[ranks, patience]
 

@@ -121,8 +121,7 @@ def written(path: Path) -> Iterator[BinaryIO]:
     target = Path(os.path.realpath(path))
     beside = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}{ENDING}")
     try:
-        if target.is_dir():
-            raise IsADirectoryError(f"{target} is a folder")
+        _check_plain_file(target)
         _clear(target)
         with beside.open("wb") as file:
             yield file
@@ -138,6 +137,12 @@ def written(path: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError, ValueError):
             beside.unlink(missing_ok=True)
+
+
+def _check_plain_file(target: Path) -> None:
+    """Refuse to take the place of a folder, a device or a pipe."""
+    if target.exists() and not target.is_file():
+        raise OSError(f"{target} is a folder, or no plain file")
 
 
 def _clear(target: Path) -> None:
@@ -182,15 +187,15 @@ class Reader:
 
     Args:
         file: The file, open to read.
-        other: A thread that sums up what was read.
+        others: Threads that read beside this one.
 
     Raises:
         CheckpointError: It is none, of a newer version, or damaged.
     """
 
-    def __init__(self, file: BinaryIO, other: Executor) -> None:
-        self._file, self._other, self._lock = file, other, threading.Lock()
-        self._sums: list[tuple[Entry, Future[int]]] = []
+    def __init__(self, file: BinaryIO, others: Executor) -> None:
+        self._file, self._others, self._lock = file, others, threading.Lock()
+        self._coming: list[Future[None]] = []
         size = os.fstat(file.fileno()).st_size
         start = file.read(LENGTH)
         content = start + file.read(length_of(start, size))
@@ -205,8 +210,7 @@ class Reader:
             CheckpointError: One was changed since it was written.
         """
         entries = [self.entries[name] for name in names]
-        with ThreadPoolExecutor(THREADS) as others:
-            list(others.map(self._check, [entries[first::THREADS] for first in range(THREADS)]))
+        list(self._others.map(self._check, [entries[first::THREADS] for first in range(THREADS)]))
 
     def _check(self, entries: Iterable[Entry]) -> None:
         piece = memoryview(bytearray(PIECE))
@@ -226,27 +230,42 @@ class Reader:
             raise CheckpointError(f'"{entry.name}" ends too early: the file was cut off meanwhile.')
         return count
 
-    def read(self, name: str) -> Tensor:
-        """A tensor of the file, in memory of its own; `settle` tells whether it is as it was written."""
+    def fetch(self, name: str) -> Tensor:
+        """A tensor of the file, in memory of its own, that is there and checked after `settle`."""
         entry = self.entries[name]
         made = torch.empty(entry.shape, dtype=entry.dtype)
-        content = bytes_of(made)
-        self._fill(content, entry, 0)
-        if len(content) < PIECE:
-            _check_sum(entry, zlib.crc32(content))
+        if entry.size < PIECE:
+            self._read(bytes_of(made), entry)
         else:
-            self._sums.append((entry, self._other.submit(zlib.crc32, content)))
+            self._coming.append(self._others.submit(self._read, bytes_of(made), entry))
         return made
 
     def settle(self) -> None:
-        """Compare the checksums of all that was read so far.
+        """Wait for all that was fetched so far.
 
         Raises:
-            CheckpointError: One was changed since it was written.
+            CheckpointError: Something was changed since it was written.
         """
-        while self._sums:
-            entry, checksum = self._sums.pop()
-            _check_sum(entry, checksum.result())
+        while self._coming:
+            self._coming.pop().result()
+
+    def read(self, name: str) -> Tensor:
+        """A tensor of the file, in memory of its own.
+
+        Raises:
+            CheckpointError: It was changed since it was written.
+        """
+        made = self.fetch(name)
+        self.settle()
+        return made
+
+    def _read(self, content: memoryview, entry: Entry) -> None:
+        """Read a tensor, and sum up each piece while it is in the cache."""
+        checksum = at = 0
+        while at < len(content):
+            count = self._take(content[at : at + PIECE], entry, at)
+            checksum, at = zlib.crc32(content[at : at + count], checksum), at + count
+        _check_sum(entry, checksum)
 
     def read_rows(self, name: str, first: int, count: int) -> Tensor:
         """Some rows of a tensor, in memory of their own."""
@@ -313,7 +332,7 @@ def opened(path: Path) -> Iterator[Reader]:
     with ExitStack() as held:
         with told_of(path):
             file = held.enter_context(path.open("rb"))
-            reader = Reader(file, held.enter_context(ThreadPoolExecutor(1)))
+            reader = Reader(file, held.enter_context(ThreadPoolExecutor(THREADS)))
         yield reader
 
 

@@ -130,12 +130,12 @@ class Finder:
                     self._like |= {name: param, f"{group.get('name')}: {name}": param}
 
     def __call__(self, name: str) -> Tensor:
-        """A tensor by its name in the file."""
+        """A tensor by its name in the file, which is there when the reader has settled."""
         found = OF_OPTIMIZER.fullmatch(name) or OF_SNAPSHOT.fullmatch(name)
         label = next((one for one in found.groups() if one is not None), "") if found else ""
         like = self._like.get(label)
         if like is None or self._reader.entries[name].shape != tuple(like.shape):
-            return self._reader.read(name)
+            return self._reader.fetch(name)
         made: Tensor = read_spread(self._reader, name, like)
         return made
 

@@ -3,9 +3,30 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from paramgroups.errors import CheckpointError, shown
+from torch import nn
 
+from paramgroups.errors import CheckpointError, shown
+from paramgroups.indexing import named_parameters
+
+NAMES = "param_names"
 State = dict[str, Any]
+Groups = Sequence[Mapping[str, Any]]
+
+
+def with_names(groups: Groups, live: Groups, model: nn.Module | None) -> list[State]:
+    """Groups that do not name their parameters, with the model's names of them if it has them all.
+
+    Args:
+        groups: The groups of an optimizer, or of its state.
+        live: The same of the optimizer.
+        model: The model; None where it is not known.
+    """
+    known = () if model is None else reversed([*named_parameters(model)])
+    names = {id(param): name for name, param in known}  # of a tied one the first
+    found = [[names.get(id(param)) for param in held["params"]] for held in live]
+    if len(groups) != len(live) or any(None in of_group for of_group in found):
+        return [dict(group) for group in groups]
+    return [{**group, NAMES: group.get(NAMES) or own} for group, own in zip(groups, found, strict=True)]
 
 
 def labelled(state: Mapping[str, Any]) -> State:
@@ -27,7 +48,7 @@ def labelled(state: Mapping[str, Any]) -> State:
 
 
 def _named(group: Mapping[str, Any]) -> list[tuple[Any, Any]]:
-    numbers, names = group["params"], group.get("param_names")
+    numbers, names = group["params"], group.get(NAMES)
     if not isinstance(names, Sequence) or isinstance(names, str) or len(names) != len(numbers):
         return []
     return [pair for pair in zip(numbers, names, strict=True) if isinstance(pair[1], str)]

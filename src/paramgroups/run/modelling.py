@@ -146,7 +146,7 @@ class Fitted:
             "here, and not in the checkpoint": self.missing,
             "in the checkpoint, and not here": self.unexpected,
             "of another shape": [f"{name} ({then} there, {now} here)" for name, then, now in self.reshaped],
-            "one tensor here, and several there": self.parted,
+            "tied here, and of several tensors there": self.parted,
             "of another precision": [f"{name} ({then} there, {now} here)" for name, then, now in self.cast],
         }
         return [f"{len(names):,} {what}: {listing(names)}" for what, names in told.items() if names]
@@ -160,7 +160,8 @@ class Fitted:
         wrong = Fitted((), self.missing, self.unexpected, self.reshaped, (), self.parted).lines
         if not wrong:
             return
-        near = [nearest(self.missing[0], self.unexpected or self.kept)] if self.missing else []
+        known = self.unexpected or self.kept
+        near = [nearest(self.missing[0], known)] if self.missing and known else []
         last = [*near, "Nothing was loaded. To take what fits by name and shape: strict=False."]
         what = "\n  ".join(["The model is not the saved one:", *wrong])
         raise CheckpointError(f"{what}\n{' '.join(last)}")

@@ -1,5 +1,6 @@
 """Processes that train one model and were each told something else, as each of them sees it."""
 
+import gc
 import math
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -281,6 +282,7 @@ def wrapped_anew() -> Any:
     one_step((old, *training.build(plan, model=old)), 0, loss=float(dist.get_rank()))
     dist.destroy_process_group(first)
     run = DistributedDataParallel(model), *training.build(plan)
+    gc.collect()  # which puts the first before the other, where wrappers are looked for
     one_step(run, 1, loss=float(dist.get_rank()))
     return run[2]._feedback.states, old.training
 

@@ -1,5 +1,6 @@
 """Runs on several processes that are saved by all of them, and go on on another number."""
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -120,6 +121,9 @@ def alone(folder: str) -> tuple[list[str], dict[str, Any]]:
 
 def zero(folder: str) -> int:
     """An optimizer whose state the first alone has whole, and only there."""
+    with warnings.catch_warnings():  # torch warns of itself where this is imported
+        warnings.simplefilter("ignore")
+        from torch.distributed.optim import ZeroRedundancyOptimizer  # noqa: PLC0415  # as above
     model = DistributedDataParallel(network())
     optimizer = ZeroRedundancyOptimizer(model.parameters(), torch.optim.AdamW, lr=0.1)
     loss_at(model, 0).backward()
