@@ -9,6 +9,7 @@ import torch
 
 import paramgroups as pg
 from paramgroups.control import plateau, spike
+from paramgroups.run.checksums import checksum_of
 from paramgroups.run.headers import HEAD, LENGTH
 from tests.run.models import Net, net, train, values
 from tests.run.test_resume_guarded import all_of
@@ -74,4 +75,6 @@ def resigned(header: bytes, rest: bytes) -> bytes:
 
 def sums(entries: dict[str, Any], rest: bytes) -> str:
     """The checksums of tensors that lie one after another."""
-    return "".join(f"{zlib.crc32(rest[slice(*one['data_offsets'])]):08x}" for one in entries.values())
+    return "".join(
+        f"{checksum_of(memoryview(rest)[slice(*one['data_offsets'])]):08x}" for one in entries.values()
+    )

@@ -2,7 +2,6 @@
 
 import os
 import threading
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -14,10 +13,8 @@ import torch
 from torch import Tensor
 
 from paramgroups.errors import CheckpointError, FileError, ParamGroupsError, shown
+from paramgroups.run.checksums import PIECE, checksum
 from paramgroups.run.headers import LENGTH, NAMES, PAIRS, Entry, Header, decode, encode, length_of
-
-PIECE = 2**20
-"""How many bytes are written, or looked at, at once: few enough to stay in the cache."""
 
 THREADS = 2
 """Threads that read and sum up in turns."""
@@ -60,9 +57,8 @@ def stream(
     """Write the tensors, and then the header with their checksums before them."""
     entries = entries_of(tensors)
     file.write(encode(said, entries))
-    with ThreadPoolExecutor(1) as other:
-        for number, tensor in enumerate(tensors.values()):
-            entries[number] = entries[number]._replace(checksum=_put(file, whole(tensor), other))
+    for number, tensor in enumerate(tensors.values()):
+        entries[number] = entries[number]._replace(checksum=_put(file, whole(tensor)))
     file.seek(0)
     file.write(encode(said, entries))
 
@@ -93,15 +89,15 @@ def _check_plain(name: str, tensor: Tensor) -> None:
     raise CheckpointError(f'"{name}" {what}. {fix}')
 
 
-def _put(file: BinaryIO, tensor: Tensor, other: Executor) -> int:
-    """Write a tensor; the checksum of its bytes, which of a large one another thread finds meanwhile."""
+def _put(file: BinaryIO, tensor: Tensor) -> int:
+    """Write a tensor; the checksum of its bytes."""
     content = bytes_of(tensor.detach().resolve_conj().resolve_neg().cpu().contiguous())
-    if len(content) < PIECE:
-        file.write(content)
-        return zlib.crc32(content)
-    checksum = other.submit(zlib.crc32, content)
-    file.writelines(content[at : at + PIECE] for at in range(0, len(content), PIECE))
-    return checksum.result()
+    found = 0
+    for at in range(0, len(content), PIECE):
+        piece = content[at : at + PIECE]
+        found = checksum(piece, found)
+        file.write(piece)
+    return found
 
 
 def bytes_of(tensor: Tensor) -> memoryview:
@@ -213,22 +209,14 @@ class Reader:
         list(self._others.map(self._check, [entries[first::THREADS] for first in range(THREADS)]))
 
     def _check(self, entries: Iterable[Entry]) -> None:
-        piece = memoryview(bytearray(PIECE))
+        room = memoryview(bytearray(PIECE))
         for entry in entries:
-            checksum = at = 0
-            while at < entry.size:
-                count = self._take(piece[: entry.size - at], entry, at)
-                checksum, at = zlib.crc32(piece[:count], checksum), at + count
-            _check_sum(entry, checksum)
-
-    def _take(self, content: memoryview, entry: Entry, at: int) -> int:
-        """Read some bytes of a tensor from a place in it on; how many there were."""
-        with self._lock:
-            self._file.seek(self.header.size + entry.start + at)
-            count: int = self._file.readinto(content)  # type: ignore[attr-defined]  # files have it
-        if not count:
-            raise CheckpointError(f'"{entry.name}" ends too early: the file was cut off meanwhile.')
-        return count
+            found = 0
+            for at in range(0, entry.size, PIECE):
+                piece = room[: entry.size - at]
+                self._fill(piece, entry, at)
+                found = checksum(piece, found)
+            _check_sum(entry, found)
 
     def fetch(self, name: str) -> Tensor:
         """A tensor of the file, in memory of its own, that is there and checked after `settle`."""
@@ -261,11 +249,12 @@ class Reader:
 
     def _read(self, content: memoryview, entry: Entry) -> None:
         """Read a tensor, and sum up each piece while it is in the cache."""
-        checksum = at = 0
-        while at < len(content):
-            count = self._take(content[at : at + PIECE], entry, at)
-            checksum, at = zlib.crc32(content[at : at + count], checksum), at + count
-        _check_sum(entry, checksum)
+        found = 0
+        for at in range(0, len(content), PIECE):
+            piece = content[at : at + PIECE]
+            self._fill(piece, entry, at)
+            found = checksum(piece, found)
+        _check_sum(entry, found)
 
     def read_rows(self, name: str, first: int, count: int) -> Tensor:
         """Some rows of a tensor, in memory of their own."""
@@ -286,13 +275,27 @@ class Reader:
                 tensor.copy_(self.read(name))
 
     def _fill(self, content: memoryview, entry: Entry, start: int) -> None:
+        """Read some bytes of a tensor from a place in it on."""
         at = 0
         while at < len(content):
-            at += self._take(content[at:], entry, start + at)
+            place = self.header.size + entry.start + start + at
+            count = self._take(content[at:], place)
+            if not count:
+                raise CheckpointError(f'"{entry.name}" ends too early: the file was cut off meanwhile.')
+            at += count
+
+    def _take(self, content: memoryview, place: int) -> int:
+        """Read from a place of the file on; how many bytes there were."""
+        if hasattr(os, "preadv"):  # several threads at once
+            return os.preadv(self._file.fileno(), [content], place)
+        with self._lock:
+            self._file.seek(place)
+            count: int = self._file.readinto(content)  # type: ignore[attr-defined]  # files have it
+        return count
 
 
-def _check_sum(entry: Entry, checksum: int) -> None:
-    if checksum != entry.checksum:
+def _check_sum(entry: Entry, found: int) -> None:
+    if found != entry.checksum:
         raise CheckpointError(
             f'"{entry.name}" is damaged: its checksum is another. Take an earlier checkpoint, or a copy of '
             "this one. Nothing was loaded."

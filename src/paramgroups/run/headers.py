@@ -57,7 +57,7 @@ class Entry(NamedTuple):
         dtype: Its element type.
         shape: Its shape.
         start: The place of its first byte after the header.
-        checksum: The CRC-32 of its bytes.
+        checksum: That of its bytes.
     """
 
     name: str
