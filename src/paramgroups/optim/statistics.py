@@ -26,10 +26,6 @@ GONE = (
 )
 
 
-def _ratio(weights: float, updates: float) -> float:
-    return (updates / weights if weights else np.inf) if updates else 0.0
-
-
 class Statistics(NamedTuple):
     """What a step has done to some numbers.
 
@@ -51,7 +47,9 @@ class Statistics(NamedTuple):
 
         About 1e-3 is what healthy training often shows; much more undoes what a network has learned.
         """
-        return _ratio(self.weight_norm, self.update_norm)
+        if self.update_norm == 0.0:
+            return 0.0
+        return self.update_norm / self.weight_norm if self.weight_norm else np.inf
 
 
 class ByGroup(Mapping[str, Statistics]):
@@ -80,6 +78,9 @@ class ByGroup(Mapping[str, Statistics]):
     def __len__(self) -> int:
         return len(self._names)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
     def __repr__(self) -> str:
         return repr(dict(self))
 
@@ -95,7 +96,10 @@ class ByGroup(Mapping[str, Statistics]):
         rows = zip(
             self._names, self._norms[:, WEIGHTS].tolist(), self._norms[:, UPDATES].tolist(), strict=True
         )
-        return {name: _ratio(weights, updates) for name, weights, updates in rows}
+        return {
+            name: (updates / weights if weights else np.inf) if updates else 0.0
+            for name, weights, updates in rows  # no call for each: there may be hundreds
+        }
 
     @cached_property
     def _places(self) -> dict[str, int]:
@@ -104,7 +108,7 @@ class ByGroup(Mapping[str, Statistics]):
 
 def chosen(seen: Mapping[str, Statistics], names: Collection[str]) -> Mapping[str, Statistics]:
     """Those of some groups that are there."""
-    if seen.keys() == set(names):
+    if len(seen) == len(names) and all(map(seen.__contains__, names)):
         return seen
     return {name: seen[name] for name in names if name in seen}
 
