@@ -134,7 +134,7 @@ def test_a_text_that_utf8_does_not_hold_is_refused() -> None:
         {"$int": None},
         object(),
     ],
-    ids=str,
+    ids=lambda data: str(data) if isinstance(data, dict) else "an object",
 )
 def test_what_pack_never_makes_is_refused(data: Any) -> None:
     with pytest.raises(CheckpointError, match="nothing that a checkpoint holds"):

@@ -104,11 +104,15 @@ class Carried:
 
 
 def log(carried: Carried) -> None:
-    """Tell what was taken over: as a warning where not all was."""
+    """Tell what was taken over: as a warning where not all was.
+
+    Values are not told: a scheduler that is loaded next brings them to its tick.
+    """
+    told = replace(carried, values=())
     if carried.whole:
-        LOG.info("Optimizer loaded. %s", carried)
+        LOG.info("Optimizer loaded. %s", told)
     else:
-        LOG.warning("Optimizer loaded, but not all of it. %s", carried)
+        LOG.warning("Optimizer loaded, but not all of it. %s", told)
 
 
 def _own(count: int) -> str:

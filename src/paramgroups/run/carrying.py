@@ -60,7 +60,7 @@ class Carrying:
             return
         self.carried = self.carried.beside(optimizer.param_groups)
         if self._resumed and (values := self.carried.values):
-            LOG.info("The plan has other values than the checkpoint: %s", listing(map(str, values)))
+            LOG.warning("The plan has other values than the checkpoint: %s", listing(map(str, values)))
 
 
 def load_memory(
