@@ -9,7 +9,7 @@ import torch
 
 import paramgroups as pg
 from paramgroups.control import plateau, spike
-from paramgroups.run.checksums import checksum_of
+from paramgroups.run.checksums import PIECE, checksum
 from paramgroups.run.headers import HEAD, LENGTH
 from tests.run.models import Net, net, train, values
 from tests.run.test_resume_guarded import all_of
@@ -78,3 +78,11 @@ def sums(entries: dict[str, Any], rest: bytes) -> str:
     return "".join(
         f"{checksum_of(memoryview(rest)[slice(*one['data_offsets'])]):08x}" for one in entries.values()
     )
+
+
+def checksum_of(content: memoryview) -> int:
+    """The checksum of some bytes, piece by piece."""
+    found = 0
+    for at in range(0, len(content), PIECE):
+        found = checksum(content[at : at + PIECE], found)
+    return found

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramgroups.run.checksums import PIECE, ROW, checksum, checksum_of
+from paramgroups.run.checksums import PIECE, ROW, checksum
+from tests.run.checkpointed import checksum_of
 
 CONTENT = np.random.default_rng(0).integers(0, 256, 3 * ROW + 77, np.uint8).tobytes()
 ZEROS = bytes(2 * ROW)

@@ -298,6 +298,7 @@ class Optimizer(torch.optim.Optimizer):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy is made of; it lays out passes of its own."""
+        self.settle()
         return {**super().__getstate__(), **{name: vars(self)[name] for name in (*MADE_OF, LAST)}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

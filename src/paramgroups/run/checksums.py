@@ -34,11 +34,3 @@ def checksum(piece: memoryview, before: int = 0) -> int:
         sums = np.add.reduce(words, axis=0).astype("<u8").tobytes()
         before = zlib.crc32(sums, zlib.crc32(rows.to_bytes(4, "little"), before))
     return zlib.crc32(piece[rows:], before)
-
-
-def checksum_of(content: memoryview) -> int:
-    """The checksum of some bytes, piece by piece."""
-    found = 0
-    for at in range(0, len(content), PIECE):
-        found = checksum(content[at : at + PIECE], found)
-    return found

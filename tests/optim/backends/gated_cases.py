@@ -77,6 +77,20 @@ def assert_alike(ours: Optimizer, twin: Optimizer) -> None:
         assert tuple(found[name]) == pytest.approx(tuple(one), rel=1e-5, abs=1e-6, nan_ok=True)
 
 
+def step_both(
+    ours: Optimizer, twin: Optimizer, grads: Grads, limits: Sequence[Limit] = (), *, decides: str = "device"
+) -> None:
+    """A step of each, after which they are alike; and who has decided it."""
+    for optimizer in (ours, twin):
+        optimizer.limits = limits
+        give(optimizer, grads)
+        optimizer.step()
+    assert (ours._turn.pending is not None) == (decides == "device")
+    assert twin._turn.pending is None
+    assert_alike(ours, twin)
+
+
+EACH = [Limit((group,)) for group in range(3)]
 APART = [{"params": [0], "lr": 0.1}, {"params": [1, 2], "lr": 0.01}, {"params": [3], "lr": 0.5}]
 CASES: Mapping[str, tuple[str, dict[str, Any]]] = {
     "adamw": ("adamw", {}),
@@ -93,12 +107,7 @@ def test_it_steps_what_the_host_would(case: str) -> None:
     ours, twin = pair(name, APART, **settings)
     limits = [Limit((0,)), Limit((1,), 20.0), Limit((2,), 1.0, clip=True)]
     for bad, scale in ((3, 1.0), (0, 1.0), (None, 1e3), (None, 0.1), (1, 1e-3), (None, 1.0)):
-        grads = drawn(bad, scale)
-        for optimizer in (ours, twin):
-            optimizer.limits = [*limits, Limit((2,))]
-            give(optimizer, grads)
-            optimizer.step()
-        assert_alike(ours, twin)
+        step_both(ours, twin, drawn(bad, scale), [*limits, Limit((2,))])
 
 
 def test_clipping_by_norm() -> None:
@@ -106,21 +115,13 @@ def test_clipping_by_norm() -> None:
     groups[2]["clip_alone"] = True
     ours, twin = pair("adamw", groups)
     for _ in range(3):
-        grads = drawn()
-        for optimizer in (ours, twin):
-            give(optimizer, grads)
-            optimizer.step()
-        assert_alike(ours, twin)
+        step_both(ours, twin, drawn())
 
 
 def test_a_step_that_is_left_out_altogether() -> None:
     ours, twin = pair("adamw", APART, skip_nonfinite=True)
     for bad in (None, 2, None):
-        grads = drawn(bad)
-        for optimizer in (ours, twin):
-            give(optimizer, grads)
-            optimizer.step()
-        assert_alike(ours, twin)
+        step_both(ours, twin, drawn(bad))
     assert ours.skipped == 1
 
 
@@ -131,12 +132,7 @@ def test_rows_with_settings_of_their_own() -> None:
     groups[1]["rows"] = [{"name": "table", "start": 10, "stop": 20, "lr": 0.5}]
     ours, twin = pair("adamw", groups)
     for bad in (None, 1, None):
-        grads = drawn(bad)
-        for optimizer in (ours, twin):
-            optimizer.limits = [Limit((group,)) for group in range(3)]
-            give(optimizer, grads)
-            optimizer.step()
-        assert_alike(ours, twin)
+        step_both(ours, twin, drawn(bad), EACH)
 
 
 def test_two_rules_side_by_side() -> None:
@@ -144,36 +140,28 @@ def test_two_rules_side_by_side() -> None:
     groups[1]["optimizer"] = "lion"
     ours, twin = pair("adamw", groups)
     for bad in (None, 1, 0):
-        grads = drawn(bad)
-        for optimizer in (ours, twin):
-            optimizer.limits = [Limit((0, 1), 1e9), Limit((2,))]
-            give(optimizer, grads)
-            optimizer.step()
-        assert_alike(ours, twin)
+        step_both(ours, twin, drawn(bad), [Limit((0, 1), 1e9), Limit((2,))])
 
 
 def test_a_rule_that_needs_norms_of_its_own_is_decided_by_the_host() -> None:
     ours, twin = pair("lamb", APART)
     for bad in (None, 1, None):
-        grads = drawn(bad)
-        for optimizer in (ours, twin):
-            optimizer.limits = [Limit((group,)) for group in range(3)]
-            give(optimizer, grads)
-            optimizer.step()
-        assert_alike(ours, twin)
+        step_both(ours, twin, drawn(bad), EACH, decides="host")
 
 
 def test_a_copy_and_a_saved_state_have_taken_in_what_was_decided() -> None:
     ours, twin = pair("adamw", APART)
     for bad in (None, 3):
-        grads = drawn(bad)
         for optimizer in (ours, twin):
-            optimizer.limits = [Limit((group,)) for group in range(3)]
-            give(optimizer, grads)
-            optimizer.step()
+            optimizer.limits = EACH
+        grads = drawn(bad)
+        give(ours, grads)
+        give(twin, grads)
+        ours.step()
+        twin.step()
+    assert_alike(copy.deepcopy(ours), twin)
     steps = [float(state["step"]) for state in ours.state_dict()["state"].values()]
     assert steps == [2.0, 2.0, 2.0, 1.0]
-    assert_alike(copy.deepcopy(ours), twin)
 
 
 class Waits(TorchDispatchMode):

@@ -53,7 +53,7 @@ class Run:
 def told_of(run: Run, wrap: Wrap | None = None, shared: tuple[int, int] | None = None) -> dict[str, Any]:
     """What a run has done: weights, statistics of each step, and how many steps were skipped."""
     model = network(run.dtype) if wrap is None else wrap(network(run.dtype))
-    options = {"backend": "torch", **run.options}
+    options: dict[str, Any] = {"backend": "torch", **run.options}
     optimizer = Optimizer(run.groups(model), run.optimizer, **options)
     statistics = []
     for step in range(STEPS):
@@ -120,6 +120,7 @@ RUNS: Mapping[str, Run] = {
     "clipped": Run(changes={"": {"clip_norm": 0.05}, "head": {"clip_alone": True}}),
     "broken": Run(options={"skip_nonfinite": True}, broken=2),
     "masters": Run(dtype=torch.bfloat16, options={"master_weights": True}, rtol=3e-2),
+    "compiled": Run(changes={"embed": ROWS_OF, "": {"clip_norm": 0.05}}, options={"backend": None}),
     "of torch": Run("adamax"),
     "muon": Run(changes={"blocks.0.up.weight": {"optimizer": "muon"}}, rtol=0.1),  # it computes in bfloat16
     "of several": Run(changes={"head": {"optimizer": "adamax", "clip_norm": 0.02}}),
