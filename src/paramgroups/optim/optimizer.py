@@ -185,6 +185,7 @@ class Optimizer(torch.optim.Optimizer):
         Raises:
             OptimizerError: A gradient, a state or a setting cannot be stepped. Nothing is written then.
         """
+        self.settle()
         jobs, losses = self._assigned(), []
         if is_outline(self, closure):
             with torch.no_grad():
@@ -287,12 +288,14 @@ class Optimizer(torch.optim.Optimizer):
             taken, self.carried = carry(state, self.param_groups, steppers)
             return by_parameter(taken, self.param_groups)
 
+        skipped = self.skipped
         last = self.register_load_state_dict_pre_hook(take)  # after those of users, which may change it
         try:
             super().load_state_dict(as_state(state_dict))
         finally:
             last.remove()
         self._forget()
+        self._skipped = skipped
         if self.carried is not None:
             log(self.carried)
 

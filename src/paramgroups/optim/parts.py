@@ -208,6 +208,8 @@ class Part:
         Returns:
             Whether states were taken away, which were made for that step.
         """
+        if not self._earlier:  # an error came before its launch
+            return False
         segments = self._segments & shut[self.settings]
         out = np.bincount(self.batch.tensor_of, segments, len(self.places)) > 0
         counts, rows = self._earlier[: len(self.counters)], self._earlier[len(self.counters) :]

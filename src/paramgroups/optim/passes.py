@@ -116,6 +116,7 @@ class Pass:
         self._rules: list[Algorithm] = []
         self._changed: set[str] = set()
         self._layout: Layout | None = None
+        self._launched: list[Part] = []
         self._awake = Awake.of(np.zeros(0, np.bool_), [], [], [])
         self._groups_of = self._members = np.zeros(0, np.int64)
 
@@ -221,12 +222,13 @@ class Pass:
         if way.shut.any():
             for part in self._parts:
                 part.leave_out(way.shut[self._groups_of])
-        sums = [(part, part.step(scales, gates)) for part in self._running]
+        self._launched = [*self._running]
+        sums = [(part, part.step(scales, gates)) for part in self._launched]
         return [self._told(part, found) for part, found in sums if found is not None]
 
     def take_back(self, shut: Bools, states: States) -> None:
         """Let what the device left out of the last step be as before."""
-        if any([part.take_back(shut[self._groups_of], states) for part in self._parts]):  # noqa: C419  # each
+        if any([part.take_back(shut[self._groups_of], states) for part in self._launched]):  # noqa: C419  # each
             self._layout = None
 
     def undo(self, states: States) -> None:

@@ -13,14 +13,15 @@ from torch.optim import Optimizer
 
 from paramgroups._version import __version__
 from paramgroups.errors import CheckpointError, ParamGroupsError, RuleError, listing
+from paramgroups.optim.shards import is_spread
 from paramgroups.run import preferring
 from paramgroups.run.carrying import load_memory
 from paramgroups.run.contents import MODEL, OPTIMIZER, SCHEDULER, Contents, read_contents
 from paramgroups.run.filing import Reader, opened, path_of, told_of, write
-from paramgroups.run.gathering import Company, Finder, Gathering, is_first, is_spread, read_into
+from paramgroups.run.gathering import Company, Finder, Gathering, is_first, read_into
 from paramgroups.run.labelling import labelled, numbered, with_names
 from paramgroups.run.loaded import Loaded, recipe_diff
-from paramgroups.run.modelling import EXTRA, Pairs, extras_of, fit, held_by
+from paramgroups.run.modelling import EXTRA, Pairs, check_whole, extras_of, fit, held_by
 from paramgroups.run.packing import pack, unpack
 from paramgroups.run.reconciling import reconciled
 from paramgroups.run.scheduler import Scheduler
@@ -46,7 +47,8 @@ def save(
     The file takes the place of an earlier one when all of it is on the disk: a kill at any moment leaves the
     old or the new one whole. It holds tensors and JSON, each byte under a checksum, and no code. The model's
     tensors have their canonical names, whatever wraps it, tied ones once; the scheduler's plan goes along as
-    a recipe in TOML.
+    a recipe in TOML. Where each of several processes has all of the model, the first writes, and no message
+    is sent; where tensors are spread over them, all make the same call.
 
     Args:
         path: The file.
@@ -79,6 +81,7 @@ def save(
             "pg.save: nothing is to be saved. Give model=, optimizer=, scheduler=, or some."
         )
     trained = list(_trained(model, optimizer, scheduler))
+    check_whole(trained)
     if not any(map(is_spread, trained)):
         if is_first(trained):
             write(target, *_composed(model, optimizer, scheduler))
@@ -109,7 +112,7 @@ def load(  # noqa: PLR0913  # what may be loaded, and how
 
     All is matched by name and shape. The checkpoint gives the state, and the recipe of today the rates:
     where the two differ, the report says so. Everything is read and checked before anything is written, so
-    that where one of them is refused all three are as they were.
+    that where one of them is refused all three are as they were. Of several processes all make the same call.
 
     Args:
         path: The file.
@@ -153,14 +156,17 @@ def load(  # noqa: PLR0913  # what may be loaded, and how
     given = {MODEL: model, OPTIMIZER: optimizer, SCHEDULER: scheduler}
     _check_given("load", given)
     preferring.check_choice(values)
-    company, target = Company(_trained(model, optimizer, scheduler)), path_of(path)
+    trained, target = list(_trained(model, optimizer, scheduler)), path_of(path)
+    check_whole(trained)
+    company = Company(trained)
+    read_whole = company.count == 1 and not any(map(is_spread, trained))
     with ExitStack() as open_file:
         with company.together():
             reader = open_file.enter_context(opened(target))
             with told_of(target):
                 contents = read_contents(reader)
                 contents.check_asked(name for name, one in given.items() if one is not None)
-                reader.check(company.share(_to_check(reader, given, alone=company.count == 1)))
+                reader.check(company.share(_to_check(reader, given, read_whole=read_whole)))
         loading = _Loading(company, target, reader, contents, values)
         return loading.load(model, optimizer, scheduler, strict=strict)
 
@@ -191,7 +197,7 @@ class _Loading:
                 self._states(model, optimizer, scheduler, undo)
                 self._take_extras(model, undo)
             undo.pop_all()
-        with told_of(self.path):
+        with self.company.together(), told_of(self.path):
             for name, tensor in pairs:
                 read_into(self.reader, f"{MODEL}/{name}", tensor)
         return self.report
@@ -317,9 +323,9 @@ def _composed(
     return said, {name: one for part in parts.values() for name, one in part.items()}
 
 
-def _to_check(reader: Reader, given: dict[str, Any], *, alone: bool) -> list[str]:
+def _to_check(reader: Reader, given: dict[str, Any], *, read_whole: bool) -> list[str]:
     """The tensors that are compared beforehand: what is read whole before it is loaded, is compared then."""
-    whole = tuple(f"{name}/" for name in (OPTIMIZER, SCHEDULER) if alone and given[name] is not None)
+    whole = tuple(f"{name}/" for name in (OPTIMIZER, SCHEDULER) if read_whole and given[name] is not None)
     return [name for name in reader.entries if not (whole and name.startswith(whole))]
 
 

@@ -60,9 +60,14 @@ def told_of_plans(words: Words) -> str:
 
 
 def lines_of(plan: Plan) -> list[str]:
-    """A plan as lines: its length, then each group, who is in it and its values in the course of the run."""
+    """A plan as lines: its length, its controllers, each group, who is in it and its values in the course."""
     ticks = [(plan.horizon.ticks or 0) * quarter / QUARTERS for quarter in range(QUARTERS)]
-    return [str(plan.horizon), *(line for group in plan.groups for line in _lines(group, ticks))]
+    controllers = [f"controller {one.title}" for one in plan.given.controllers]
+    return [
+        str(plan.horizon),
+        *controllers,
+        *(line for group in plan.groups for line in _lines(group, ticks)),
+    ]
 
 
 def _lines(group: Group, ticks: Sequence[float]) -> Iterator[str]:

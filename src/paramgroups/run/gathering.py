@@ -11,19 +11,14 @@ import torch
 from torch import Tensor
 
 from paramgroups import errors
-from paramgroups.errors import CheckpointError, ParamGroupsError
-from paramgroups.optim.finding import LOCAL
+from paramgroups.errors import CheckpointError
+from paramgroups.optim.shards import is_spread
 from paramgroups.run.fellows import Fellows, fellows_of
 from paramgroups.run.filing import Reader
 from paramgroups.run.masking import wrapping
 
 OF_OPTIMIZER = re.compile(r"optimizer/state/(.*)/[^/]*", re.DOTALL)
 OF_SNAPSHOT = re.compile(r"scheduler/guards/kept/\d+/(?:params/(.*)|states/(.*)/[^/]*)", re.DOTALL)
-
-
-def is_spread(tensor: Tensor) -> bool:
-    """Whether a tensor lies on several processes."""
-    return hasattr(tensor, LOCAL)
 
 
 def is_first(tensors: Sequence[Tensor]) -> bool:
@@ -66,7 +61,7 @@ class Company:
         held: list[Any] = []
         try:
             yield held
-        except ParamGroupsError as error:
+        except Exception as error:  # whatever it is, the others wait
             self._hear({"kind": type(error).__name__, "error": str(error)})
             raise
         self._raise(self._hear({"held": held}))

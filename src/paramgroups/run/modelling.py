@@ -1,6 +1,6 @@
 """What a model holds by canonical names, whatever wraps it: for a checkpoint, and from one."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from torch.nn.parameter import is_lazy
 from paramgroups.errors import CheckpointError, ModelError, listing, nearest
 from paramgroups.indexing.places import Place, found, join, places
 from paramgroups.indexing.wrappers import class_of, loaded, wrapped
+from paramgroups.run.masking import FLATTENING, wrapper_of
 
 EXTRA = "_extra_state"
 """Under what torch keeps what a module saves beside its tensors."""
@@ -68,15 +69,28 @@ def _buffers(walk: Iterable[Place]) -> Iterator[tuple[str, str, Tensor]]:
                 yield join(place.path, key), join(place.raw_path, key), buffer
 
 
+FLAT = (
+    "FullyShardedDataParallel holds pieces of flattened parameters, which no name tells. Shard by "
+    "fully_shard, or save by torch.distributed.checkpoint."
+)
+
+
+def check_whole(tensors: Sequence[Tensor]) -> None:
+    """Refuse pieces that do not tell what they are of, also where no model is given.
+
+    Raises:
+        ModelError: FSDP1 has flattened some.
+    """
+    if wrapper_of(tensors) == FLATTENING:
+        raise ModelError(FLAT)
+
+
 def _check_tells(walk: Iterable[Place]) -> None:
     flat = loaded("torch.distributed.fsdp", "FullyShardedDataParallel")
     for place in walk:
         module, cls = place.module, class_of(place.module)
         if flat is not None and issubclass(cls, flat):
-            raise ModelError(
-                "FullyShardedDataParallel holds pieces of flattened parameters, which no name tells. Shard "
-                "by fully_shard, or save by torch.distributed.checkpoint."
-            )
+            raise ModelError(FLAT)
         own = cls._save_to_state_dict is not nn.Module._save_to_state_dict  # type: ignore[attr-defined]  # noqa: SLF001
         if own and not wrapped(cls):
             _check_saves(place, module)
