@@ -111,6 +111,7 @@ class Part:
 
     def take(self, found: Found, awake: Bools) -> None:
         """Take what is stepped: the tensors that are active, and of them the segments that are awake."""
+        self._earlier, self._hoped = [], []
         self._choose(found, awake)
         everything = len(self.places) == len(found.params)
         grads = found.grads if everything else [found.grads[place] for place in self.places.tolist()]
@@ -180,7 +181,6 @@ class Part:
             self._rehearse()
         if self.masters:
             self._renew_masters()
-        self._hoped = []
         if self.made:  # what is left out stays to be unmade
             stepped = set(map(id, self._stepped))
             self._hoped = [one for one in self.made if id(one[0]) in stepped]

@@ -164,6 +164,15 @@ def test_a_copy_and_a_saved_state_have_taken_in_what_was_decided() -> None:
     assert steps == [2.0, 2.0, 2.0, 1.0]
 
 
+def test_a_load_counts_a_step_that_was_left_out() -> None:
+    ours, twin = pair("adamw", APART, skip_nonfinite=True)
+    for optimizer in (ours, twin):
+        give(optimizer, drawn(1))
+        optimizer.step()
+        optimizer.load_state_dict(optimizer.state_dict())
+    assert ours.skipped == twin.skipped == 1
+
+
 class Waits(TorchDispatchMode):
     """The operations that wait for a device."""
 
