@@ -11,6 +11,7 @@ from paramgroups._version import __version__
 from paramgroups.errors import Finding, ParamGroupsError
 
 _HOMES = {
+    "Audit": "auditing",
     "Carried": "optim.carried",
     "Event": "journal",
     "Index": "indexing",
@@ -21,6 +22,7 @@ _HOMES = {
     "Row": "indexing",
     "Rule": "rules",
     "Scheduler": "run",
+    "audit": "auditing",
     "build": "run",
     "flatten_state": "optim.layouts",
     "index": "indexing",
@@ -32,6 +34,7 @@ _HOMES = {
     "plot": "reporting",
     "rule": "rules",
     "save": "run",
+    "silence": "auditing",
     "unflatten_state": "optim.layouts",
 }
 _PARTS = ("control", "recipes", "schedules", "select")

@@ -74,6 +74,8 @@ class Finding:
         message: What was found.
         fix: What to write instead.
         names: The parameters concerned, by their canonical names.
+        why: Why it matters, in a sentence.
+        link: Where the documentation tells more.
     """
 
     code: str
@@ -81,6 +83,8 @@ class Finding:
     message: str
     fix: str
     names: tuple[str, ...] = ()
+    why: str = ""
+    link: str = ""
 
     def __str__(self) -> str:
         return f"{self.severity} {self.code}: {self.message}\n  {self.fix}"

@@ -1,0 +1,84 @@
+"""From what is handed in to the subject of an audit; what cannot be seen inside is told."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from paramgroups.auditing.kinds import Kind
+from paramgroups.auditing.objects import driver_of, optimizer_within
+from paramgroups.auditing.subject import Group, Subject
+from paramgroups.errors import Finding, shown
+from paramgroups.indexing import index, named_parameters
+from paramgroups.schedules import Horizon
+
+UNSEEN = Kind(
+    "PG190", "warning", "what cannot be seen inside",
+    "What is not seen is not checked: no finding there does not mean that all is well.",
+)  # fmt: skip
+KINDS = (UNSEEN,)
+
+
+def read_subject(
+    model: nn.Module, optimizer: Any, scheduler: Any, horizon: Horizon
+) -> tuple[Subject, list[Finding]]:
+    """The subject of an audit, and what of it cannot be seen.
+
+    Args:
+        model: The model, in any wrapper.
+        optimizer: One optimizer or several, in any wrappers; None for none.
+        scheduler: One scheduler or several, or the dicts that Lightning takes; None for none.
+        horizon: How long training is to be.
+
+    Raises:
+        ModelError: The model cannot be indexed.
+    """
+    found = index(model)
+    tensors = {name: one for name, one in named_parameters(model) if found[name].name == name}
+    handed = [(one, optimizer_within(one)) for one in _several(optimizer)]
+    driven = [(one, driver_of(one)) for one in _several(scheduler)]
+    optimizers = tuple({id(one): one for _, one in handed if one is not None}.values())
+    names = {id(tensor): name for name, tensor in tensors.items()}
+    groups = tuple(group for at in range(len(optimizers)) for group in _groups(optimizers, at, names))
+    drivers = tuple(one for _, one in driven if one is not None)
+    unseen = [_unseen("optimizer", one, "param_groups") for one, seen in handed if seen is None]
+    unseen += [_unseen("scheduler", one, "step()") for one, seen in driven if seen is None]
+    return Subject(model, found, tensors, groups, optimizers, drivers, horizon), unseen
+
+
+def _several(given: Any) -> Sequence[Any]:
+    if given is None:
+        return ()
+    return given if isinstance(given, (list, tuple)) else (given,)
+
+
+def _groups(optimizers: Sequence[Optimizer], at: int, names: Mapping[int, str]) -> Iterable[Group]:
+    optimizer = optimizers[at]
+    before = f"optimizer {at}, " if len(optimizers) > 1 else ""
+    for place, settings in enumerate(optimizer.param_groups):
+        label = before + _label(place, settings)
+        params = _tensors(settings.get("params", ()))
+        told = tuple(names.get(id(tensor)) or f"{label}[{i}]" for i, tensor in enumerate(params))
+        yield Group(place, label, settings, params, told, optimizer)
+
+
+def _label(place: int, settings: Mapping[str, Any]) -> str:
+    name = settings.get("name")
+    return f'group "{name}"' if isinstance(name, str) else f"group {place}"
+
+
+def _tensors(params: Any) -> tuple[Tensor, ...]:
+    if isinstance(params, Tensor):
+        return (params,)
+    return tuple(one for one in params if isinstance(one, Tensor))
+
+
+def _unseen(what: str, found: object, lacks: str) -> Finding:
+    kind = type(found)
+    message = (
+        f"What was handed in as {what}, {kind.__module__}.{kind.__qualname__} ({shown(found)}), is no "
+        f"torch {what}, has no {lacks} to look at, and holds none under a name that is known."
+    )
+    fix = f"Hand in the torch {what} within it: pg.audit(model, {'wrapper.' + what})."
+    return UNSEEN.finding(message, fix)
