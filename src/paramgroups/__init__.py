@@ -22,6 +22,7 @@ _HOMES = {
     "Row": "indexing",
     "Rule": "rules",
     "Scheduler": "run",
+    "assert_clean": "auditing",
     "audit": "auditing",
     "build": "run",
     "flatten_state": "optim.layouts",

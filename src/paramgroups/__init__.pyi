@@ -4,6 +4,7 @@ from paramgroups import schedules as schedules
 from paramgroups import select as select
 from paramgroups._version import __version__ as __version__
 from paramgroups.auditing import Audit as Audit
+from paramgroups.auditing import assert_clean as assert_clean
 from paramgroups.auditing import audit as audit
 from paramgroups.auditing import silence as silence
 from paramgroups.errors import Finding as Finding

@@ -1,7 +1,8 @@
 """CHECK: findings on any model, optimizer and scheduler, built with this library or not."""
 
+from paramgroups.auditing.asserting import assert_clean
 from paramgroups.auditing.entry import audit
 from paramgroups.auditing.result import Audit
 from paramgroups.auditing.silences import Silence, silence
 
-__all__ = ["Audit", "Silence", "audit", "silence"]
+__all__ = ["Audit", "Silence", "assert_clean", "audit", "silence"]

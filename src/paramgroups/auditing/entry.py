@@ -1,6 +1,7 @@
 """`pg.audit`: checks on any model, optimizer and scheduler, built with this library or not."""
 
 from collections.abc import Callable, Iterable
+from os import PathLike
 from typing import Any
 
 from torch import nn
@@ -8,6 +9,7 @@ from torch import nn
 from paramgroups.auditing.checks import catalogue, look
 from paramgroups.auditing.reading import read_subject
 from paramgroups.auditing.result import Audit, gravest_first
+from paramgroups.auditing.silence_files import read_silences
 from paramgroups.auditing.silences import Silence, apply, check_codes
 from paramgroups.auditing.subject import Subject
 from paramgroups.schedules import Horizon
@@ -24,13 +26,52 @@ def audit(  # noqa: PLR0913  # each is one thing that can be known of a training
     steps: int | None = None,
     epochs: int | None = None,
     steps_per_epoch: int | None = None,
-    silence: Iterable[Silence] = (),
+    silence: Iterable[Silence] | str | PathLike[str] = (),
 ) -> Audit:
-    """Look at a training set-up and tell what is wrong with it; nothing of it is changed."""
+    """Look at a training set-up, built with this library or not, and tell what is wrong with it.
+
+    Nothing of it is changed: weights, optimizer, scheduler, gradients and random generators are afterwards
+    what they were, bit by bit. What cannot be looked at is a finding too.
+
+    Args:
+        model: The model, in any wrapper: DDP, `torch.compile`, PEFT, activation checkpointing.
+        optimizer: A torch optimizer, or several in a list; out of Accelerate's, Lightning's, DeepSpeed's and
+            apex's wrappers it is taken by itself.
+        scheduler: What drives its rates, if anything: a scheduler of torch, transformers or timm, several in
+            a list, or the dict that Lightning takes, `{"scheduler": …, "interval": "step"}`.
+        checkpoint: A saved training (a file, a folder, or what was loaded from one): what a resume from it
+            would do is told before it is done.
+        loss: A function of a model and a batch that gives the loss, a number: with it, or with a batch
+            alone, a few real steps are taken on copies of everything.
+        batch: What the loss is of. Without `loss`, the model is called with it and gives the loss itself, or
+            an output that has one.
+        steps: How many updates training is to take, so that lengths of schedules can be compared.
+        epochs: How many epochs.
+        steps_per_epoch: How many updates an epoch has.
+        silence: What is meant and not to be told: `pg.silence(...)` each, or a TOML file that lists them,
+            such as `pyproject.toml`.
+
+    Raises:
+        ModelError: The model cannot be indexed: it is no module, or some parameters have no shape yet.
+        ScheduleError: The lengths are no whole numbers above 0, or do not agree.
+        PlanError: A silence is of a kind that there is not.
+        FileError: The file of silences cannot be read.
+
+    Example:
+        >>> import torch
+        >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+        >>> found = audit(model, torch.optim.SGD(model[2].parameters(), lr=0.1))
+        >>> [(one.code, one.severity, one.names) for one in found]
+        [('PG101', 'error', ('0.weight', '0.bias'))]
+    """
+    if isinstance(silence, (str, PathLike)):
+        silence = read_silences(silence)
     silences = check_codes(silence, catalogue())
     horizon = Horizon.of(steps, epochs, steps_per_epoch)
     subject, findings = read_subject(model, optimizer, scheduler, horizon)
     findings += look(subject)
+    if subject.plan is not None:
+        findings += subject.plan.check()
     left, silenced = apply(silences, findings, subject.index)
     return Audit(_title(subject), gravest_first(left), tuple(silenced))
 

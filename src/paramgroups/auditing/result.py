@@ -1,11 +1,13 @@
 """What an audit found: an iterable of findings, with the figures beside them."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple, get_args
 
+from paramgroups.auditing.forms import Data, finding_data, numbers, sarif, silenced_data
 from paramgroups.auditing.silences import Silenced
 from paramgroups.errors import Finding, PlanError, Severity, nearest
 
@@ -74,10 +76,47 @@ class Audit:
         kept = tuple(finding for finding in self.findings if finding.severity in wanted)
         return Audit(self.title, kept, self.silenced, self.rates, self.ratios)
 
+    def to_json(self) -> str:
+        """All of it for programs, as strictly valid JSON."""
+        data: Data = {
+            "title": self.title,
+            "summary": self.summary,
+            "findings": [finding_data(finding) for finding in self.findings],
+            "silenced": silenced_data(self.silenced),
+            "rates": {name: numbers(one._asdict()) for name, one in self.rates.items()},
+            "ratios": numbers(self.ratios),
+        }
+        return json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False)
+
+    def to_sarif(self, where: str | None = None) -> str:
+        """The findings in SARIF 2.1.0, as tools of code review take them.
+
+        Args:
+            where: The file that findings are shown at, such as that of the training script.
+        """
+        return json.dumps(sarif(self.findings, self.silenced, where), indent=2, ensure_ascii=False)
+
     def __str__(self) -> str:
-        told = [f"{finding}\n  Why: {finding.why} ({finding.link})" for finding in self.findings]
-        meant = [f"silenced {one.silence}" for one in self.silenced]
-        return "\n".join([f"{self.title}: {self.summary}", *told, *meant])
+        return "\n".join([f"{self.title}: {self.summary}", *self._told(), *self._figures()])
+
+    def _told(self) -> Iterator[str]:
+        for finding in self.findings:
+            yield f"\n{finding}"
+            if finding.why:
+                yield f"  Why: {finding.why} ({finding.link})"
+        for one in self.silenced:
+            yield f"\nsilenced {one.silence}"
+
+    def _figures(self) -> Iterator[str]:
+        if self.rates or self.ratios:
+            yield "\nRates of the groups now and later, and their update ÷ weights:"
+        for name in dict.fromkeys([*self.rates, *self.ratios]):
+            told = [name]
+            if (rates := self.rates.get(name)) is not None:
+                told.append(f"{rates.now:.4g} → {rates.later:.4g} after {rates.ticks:,} ticks")
+            if (ratio := self.ratios.get(name)) is not None:
+                told.append(f"update ÷ weights {ratio:.2g}")
+            yield "  " + ", ".join(told)
 
 
 def gravest_first(findings: list[Finding]) -> tuple[Finding, ...]:

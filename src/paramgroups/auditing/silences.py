@@ -1,5 +1,6 @@
 """Silences: findings that were looked at and are meant, each with its reason."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -14,6 +15,8 @@ IDLE = Kind(
     "What it was for is mended or has another name; left there, it may hide what comes later.",
 )  # fmt: skip
 KINDS = (IDLE,)
+OF_PLANS = re.compile(r"PG0\d\d")
+"""What the check of a plan finds, where an audit is of one."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def check_codes(silences: Iterable[object], known: Mapping[str, Kind]) -> tuple[
         if not isinstance(one, Silence):
             fix = 'Write silence=[pg.silence("PG121", "embed", reason="…")].'
             raise PlanError(f"silence= holds {shown(one)}, which is no silence. {fix}")
-        if one.code not in known:
+        if one.code not in known and not OF_PLANS.fullmatch(one.code):
             raise PlanError(f'"{one.code}" is no kind of finding. {nearest(one.code, known)}')
         found.append(one)
     return tuple(found)

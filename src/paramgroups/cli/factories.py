@@ -35,6 +35,29 @@ def from_code(module_name: str, attribute: str) -> nn.Module:
         return built_on_meta(asked, found)
 
 
+def called(text: str) -> object:
+    """What a user's function makes; the current directory is importable.
+
+    Args:
+        text: `package.module:factory`; a callable without arguments.
+
+    Raises:
+        ModelError: There is no such module or function, it wants arguments, or it fails.
+    """
+    module_name, _, attribute = text.partition(":")
+    if not (module_name and attribute):
+        raise ModelError(f'"{text}" names no function.\n  Write package.module:factory.')
+    with _importable_here():
+        found = _attribute(_module(module_name, text), attribute, text)
+        if not callable(found):
+            raise ModelError(f'"{text}" is {type(found).__name__}, no function.\n  Name one that makes it.')
+        _check_arguments(text, found)
+        try:
+            return found()
+        except (Exception, SystemExit) as error:  # a user's function may do anything
+            raise ModelError(f'"{text}" fails. {cause(error)}') from error
+
+
 def _check_arguments(asked: str, factory: Callable[..., object]) -> None:
     try:
         signature = inspect.signature(factory)
@@ -43,7 +66,7 @@ def _check_arguments(asked: str, factory: Callable[..., object]) -> None:
     try:
         signature.bind()
     except TypeError as error:
-        fix = "Name a function that makes the model and needs no arguments."
+        fix = "Name a function that needs no arguments."
         raise ModelError(f'"{asked}" is called without arguments: {error}.\n  {fix}') from error
 
 

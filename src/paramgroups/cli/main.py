@@ -9,7 +9,8 @@ import typer
 from paramgroups._version import __version__
 from paramgroups.cli.outcome import BAD_INPUT, FOUND, reported
 
-HELP = """Every parameter learns at its own rate: see a recipe's plan before you train.
+HELP = """Every parameter learns at its own rate: see a recipe's plan before you train,
+and what is wrong with any training set-up.
 
 \b
 MODEL is one of
@@ -41,6 +42,22 @@ class Form(StrEnum):
     table = "table"
     json = "json"
     toml = "toml"
+
+
+class AuditForm(StrEnum):
+    """How an audit is printed."""
+
+    table = "table"
+    json = "json"
+    sarif = "sarif"
+
+
+class Level(StrEnum):
+    """The lightest severity that counts."""
+
+    error = "error"
+    warning = "warning"
+    advice = "advice"
 
 
 class ExplainForm(StrEnum):
@@ -147,6 +164,52 @@ def plot_command(  # noqa: PLR0913  # one parameter an option
         from paramgroups.cli.planning import Asked, draw_plan  # noqa: PLC0415  # it loads torch
 
         draw_plan(Asked(model, recipe, steps, epochs, steps_per_epoch), hyper, out)
+
+
+@app.command("audit", short_help="What is wrong with a training set-up.")
+def audit_command(  # noqa: PLR0913  # one parameter an option
+    *,
+    factory: Annotated[
+        str,
+        typer.Argument(
+            metavar="FACTORY",
+            help="package.module:factory, called without arguments: it returns (model, optimizer), (model, "
+            "optimizer, scheduler), or a dict with what pg.audit takes.",
+        ),
+    ],
+    steps: Steps = None,
+    epochs: Epochs = None,
+    steps_per_epoch: StepsPerEpoch = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Tell what a resume from it would do.")
+    ] = None,
+    silence: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What is meant: tables [[tool.paramgroups.audit.silence]] with code, selector and reason. "
+            "Without it those of pyproject.toml.",
+        ),
+    ] = None,
+    level: Annotated[
+        Level, typer.Option("--level", "-l", help="The lightest severity that counts.")
+    ] = Level.advice,
+    form: Annotated[AuditForm, typer.Option("--format", "-f", help="How to print it.")] = AuditForm.table,
+) -> None:
+    """Tell what is wrong with a training set-up, built with this library or not; nothing is trained."""
+    given = {
+        "steps": steps,
+        "epochs": epochs,
+        "steps_per_epoch": steps_per_epoch,
+        "checkpoint": checkpoint,
+        "silence": silence,
+    }
+    with reported():
+        from paramgroups.cli.auditing import Asked, show_audit  # noqa: PLC0415  # it loads torch
+
+        asked = Asked(factory, {name: value for name, value in given.items() if value is not None})
+        well = show_audit(asked, form, level.value)
+    raise typer.Exit(0 if well else FOUND)
 
 
 @app.command("demo", short_help="Four recipes compared on real images.")

@@ -4,11 +4,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console, RenderableType
-
 from paramgroups.cli.data import as_json, explanation_data, plan_data
 from paramgroups.cli.models import load_model
 from paramgroups.cli.outcome import write
+from paramgroups.cli.screen import console, show
 from paramgroups.indexing import index
 from paramgroups.planning import Plan, load_recipe, plan
 from paramgroups.reporting import plot
@@ -46,9 +45,9 @@ def show_plan(asked: Asked, form: str, step: int | None) -> bool:
         write(made.recipe.to_toml().rstrip("\n"))
         sys.stderr.writelines(f"{finding}\n" for finding in findings)
     else:
-        console = _console()
-        view = plan_view(made, findings, step, console.width)
-        _show(console, plan_text(made, findings, step), view)
+        where = console()
+        view = plan_view(made, findings, step, where.width)
+        show(where, plan_text(made, findings, step), view)
     return not findings
 
 
@@ -66,7 +65,7 @@ def show_explanation(asked: Asked, name: str, form: str, step: int | None) -> No
     if form == "json":
         write(as_json(explanation_data(made, explanation, step)))
     else:
-        _show(_console(), str(explanation), explanation_view(explanation))
+        show(console(), str(explanation), explanation_view(explanation))
 
 
 def show_row(model: str, name: str, form: str) -> None:
@@ -83,16 +82,3 @@ def show_row(model: str, name: str, form: str) -> None:
 
 def _words(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-
-
-def _console() -> Console:
-    return Console(file=sys.stdout, highlight=False)
-
-
-def _show(console: Console, text: str, view: RenderableType) -> None:
-    """To a person the view, to a pipe the text."""
-    if console.is_terminal:
-        with console.capture() as captured:
-            console.print(view)
-        text = captured.get().rstrip("\n")
-    write(text)

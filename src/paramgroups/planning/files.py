@@ -42,14 +42,27 @@ def load_recipe(path: str | PathLike[str]) -> Recipe:
     if not isinstance(path, (str, PathLike)):
         raise FileError(f"load_recipe({shown(path)}): give the path of a TOML file.")
     path = Path(path)
-    data = _parsed(path, _text(path))
+    data = read_toml(path, "recipe")
     try:
         return read_recipe(data, replace(MAKERS, controllers=CONTROLLERS), name=path.stem)
     except ParamGroupsError as error:
         raise FileError(f"{path}: {error}") from error
 
 
-def _text(path: Path) -> str:
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """What a TOML file says.
+
+    Args:
+        path: The file.
+        what: What it should hold, as errors name it.
+
+    Raises:
+        FileError: It cannot be read, is larger than 16 MiB, or is not TOML; the line is named.
+    """
+    return _parsed(path, _text(path, what), what)
+
+
+def _text(path: Path, what: str) -> str:
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
@@ -57,20 +70,20 @@ def _text(path: Path) -> str:
     except (OSError, ValueError) as error:
         raise FileError(f"{path} cannot be read: {error}") from error
     if len(content) > LARGEST:
-        raise FileError(f"{path} is larger than {LARGEST // 2**20} MiB, which no recipe is.")
+        raise FileError(f"{path} is larger than {LARGEST // 2**20} MiB, which no {what} is.")
     return text
 
 
-def _parsed(path: Path, text: str) -> dict[str, Any]:
+def _parsed(path: Path, text: str, what: str) -> dict[str, Any]:
     if found := LONG_KEY.search(text):
         line = text.count("\n", 0, found.start()) + 1
-        raise FileError(f"{path}: the key at line {line} has more than 24 parts, which no recipe has.")
+        raise FileError(f"{path}: the key at line {line} has more than 24 parts, which no {what} has.")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         last = f"line {text.count(chr(10)) + 1}, the end"
         raise FileError(f"{path} is not TOML: {error}".replace("end of document", last)) from error
     except RecursionError:
-        raise FileError(f"{path} is nested too deep for a recipe. Write each rule under [[rules]].") from None
+        raise FileError(f"{path} is nested too deep for a {what}. Write tables as [[rules]].") from None
     except ValueError as error:
         raise FileError(f"{path} cannot be parsed: {error}") from error
