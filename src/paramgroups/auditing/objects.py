@@ -81,7 +81,7 @@ def driver_of(found: object) -> Driver | None:
         if isinstance(found, LRScheduler) or inner is None:
             break
         found = inner
-    if not callable(getattr(found, "step", None)) or isinstance(found, Optimizer):
+    if not callable(_attribute(found, "step")) or isinstance(found, Optimizer):
         return None
     return Driver(found, optimizer_within(_attribute(found, "optimizer")), interval)
 

@@ -1,0 +1,165 @@
+"""Copies of a model, its optimizers and its schedulers, on which steps can be tried."""
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MethodType
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from paramgroups.auditing.objects import Driver
+from paramgroups.auditing.subject import Group, Subject
+from paramgroups.errors import ParamGroupsError
+from paramgroups.indexing.wrappers import loaded
+
+OUTSIDE = (
+    ("torch.nn.parallel.distributed", "DistributedDataParallel", "module"),
+    ("torch.nn.parallel.data_parallel", "DataParallel", "module"),
+    ("torch._dynamo.eval_frame", "OptimizedModule", "_orig_mod"),
+)
+"""What only runs a model elsewhere or faster: where its type is, its name, and where it has the model."""
+SPREAD = (
+    ("torch.distributed.fsdp", "FullyShardedDataParallel"),
+    ("torch.distributed.tensor", "DTensor"),
+)
+"""What has parts of tensors on other processes, which would have to step too."""
+
+
+class UncopiedError(ParamGroupsError):
+    """There can be no copy to try steps on; the message says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class Copies:
+    """What steps are tried on.
+
+    Attributes:
+        model: The copy of the model, out of what only runs it.
+        optimizers: Those of the optimizers.
+        schedulers: Those of the schedulers that go on with each update.
+        tensors: The copy of each of the model's parameters.
+        members: The groups of the subject, each with its copy and the copies of its tensors.
+        untaken: What could not be copied and is left as it stands.
+    """
+
+    model: nn.Module
+    optimizers: tuple[Optimizer, ...]
+    schedulers: tuple[Any, ...]
+    tensors: Mapping[str, Tensor]
+    members: tuple[tuple[Group, Mapping[str, Any], tuple[Tensor, ...]], ...]
+    untaken: tuple[str, ...] = ()
+
+
+def copies_of(subject: Subject) -> Copies:
+    """Copies that share nothing with what was handed in, and step as it would.
+
+    Raises:
+        UncopiedError: There can be none here.
+    """
+    _refuse(subject)
+    model = inside(subject.model)
+    drivers = [one.scheduler for one in subject.drivers if each_update(one)]
+    untaken: tuple[str, ...] = ()
+    try:
+        memo = _memo(subject)
+        made = copy.deepcopy((model, subject.optimizers, drivers), memo)
+    except Exception as error:  # noqa: BLE001  # what is copied is foreign code
+        untaken = (f"The schedulers stand still in it, since a copy ended with {_told(error)}.",)
+        memo = _memo(subject)
+        made = (*_copied((model, subject.optimizers), memo), [])
+    tensors = {name: memo[id(one)] for name, one in subject.tensors.items()}
+    _carry(subject, memo)
+    return Copies(made[0], made[1], tuple(made[2]), tensors, tuple(_members(subject, made[1], memo)), untaken)
+
+
+def inside(model: nn.Module) -> nn.Module:
+    """A model out of what only runs it."""
+    for where, name, attribute in OUTSIDE * len(OUTSIDE):
+        kind = loaded(where, name)
+        if kind is not None and isinstance(model, kind):
+            model = getattr(model, attribute)
+    return model
+
+
+def each_update(driver: Driver) -> bool:
+    """Whether a scheduler goes on with each update, as far as it tells."""
+    if driver.is_ours:
+        return bool(driver.scheduler.plan.horizon.unit == "step")
+    torch_has_it = isinstance(driver.scheduler, LRScheduler)
+    return driver.interval != "epoch" and torch_has_it and not isinstance(driver.scheduler, ReduceLROnPlateau)
+
+
+def hooks_of(tensor: Tensor) -> tuple[list[Any], list[Any]]:
+    """What acts on a tensor's gradient: before it is added up, and after."""
+    before = tensor._backward_hooks or {}  # noqa: SLF001  # torch has no other way to ask
+    after: Any = getattr(tensor, "_post_accumulate_grad_hooks", None) or {}
+    return list(before.values()), list(after.values())
+
+
+def carry_hooks(tensor: Tensor, copied: Tensor) -> None:
+    """Let what acts on a tensor's gradient act on the copy's, which has no hooks of its own."""
+    before, after = hooks_of(tensor)
+    for hook in before:
+        copied.register_hook(_free(hook))
+    for hook in after:
+        copied.register_post_accumulate_grad_hook(_free(hook))
+
+
+def _free(hook: Any) -> Any:
+    """A hook that is not one object's method: what it counts or keeps is its own."""
+    if not isinstance(hook, MethodType) and hasattr(hook, "__code__"):
+        return hook
+    try:
+        return copy.deepcopy(hook)
+    except Exception:  # noqa: BLE001  # what cannot be copied acts as it is
+        return hook
+
+
+def _refuse(subject: Subject) -> None:
+    kinds = [kind for where, name in SPREAD if (kind := loaded(where, name)) is not None]
+    held = [*subject.model.modules(), *subject.tensors.values()]
+    for one in held:
+        if isinstance(one, tuple(kinds)):
+            raise UncopiedError(f"{type(one).__name__} is spread over processes, which would all have to step.")
+    empty = [name for name, one in subject.tensors.items() if one.is_meta]
+    if empty:
+        raise UncopiedError(f'"{empty[0]}" is on the meta device and has no values.')
+    if not subject.optimizers:
+        raise UncopiedError("There is no optimizer that could step.")
+
+
+def _memo(subject: Subject) -> dict[int, Any]:
+    """What copies may share: an index never changes, and that of a large model takes long to copy."""
+    plan = subject.plan
+    return {} if plan is None else {id(plan.index): plan.index}
+
+
+def _copied(what: Any, memo: dict[int, Any]) -> Any:
+    try:
+        return copy.deepcopy(what, memo)
+    except Exception as error:
+        raise UncopiedError(f"A copy of the model and its optimizers ended with {_told(error)}.") from error
+
+
+def _carry(subject: Subject, memo: Mapping[int, Any]) -> None:
+    """What a frozen parameter has left of a gradient is there at the first step too."""
+    for group in subject.groups:
+        for tensor in group.params:
+            if not tensor.requires_grad and tensor.grad is not None:
+                memo[id(tensor)].grad = tensor.grad.detach().clone()
+
+
+def _members(
+    subject: Subject, optimizers: Iterable[Optimizer], memo: Mapping[int, Any]
+) -> Iterator[tuple[Group, Mapping[str, Any], tuple[Tensor, ...]]]:
+    copied = dict(zip(map(id, subject.optimizers), optimizers, strict=True))
+    for group in subject.groups:
+        settings = copied[id(group.optimizer)].param_groups[group.number]
+        yield group, settings, tuple(memo[id(tensor)] for tensor in group.params)
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error)[:200]}"
