@@ -1,0 +1,89 @@
+"""From what is handed in to the subject; what cannot be seen is told; nothing crashes."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import lr_scheduler
+
+import paramgroups as pg
+from paramgroups.auditing.subject import number
+from tests.auditing.setups import small, subject_of
+
+
+def test_groups_have_labels_names_and_base_rates() -> None:
+    model = small()
+    groups: list[dict[str, Any]] = [
+        {"params": model[0].parameters(), "lr": 0.2},
+        {"params": model[3].parameters(), "name": "head"},
+    ]
+    optimizer = torch.optim.SGD(groups, lr=0.4)
+    lr_scheduler.LinearLR(optimizer, 0.5)
+    subject = subject_of(model, optimizer)
+    assert [group.label for group in subject.groups] == ["group 0", 'group "head"']
+    assert [group.base for group in subject.groups] == [0.2, 0.4]
+    assert [group.value("lr") for group in subject.groups] == [0.1, 0.2]
+    assert subject.groups[1].names == ("3.weight", "3.bias")
+    assert [row.name for _, row, _ in subject.trained()] == ["0.weight", "0.bias", "3.weight", "3.bias"]
+
+
+def test_names_are_those_of_the_index_in_any_wrapper() -> None:
+    model = small()
+    wrapped = nn.DataParallel(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    assert subject_of(wrapped, optimizer).groups[0].names[:2] == ("0.weight", "0.bias")
+
+
+def test_several_optimizers_are_told_apart_and_one_twice_is_one() -> None:
+    model = small()
+    first = torch.optim.SGD(model[0].parameters(), lr=0.1)
+    second = torch.optim.SGD([*model[1].parameters(), *model[3].parameters()], lr=0.1)
+    subject = subject_of(model, [first, second, first])
+    assert [group.label for group in subject.groups] == ["optimizer 0, group 0", "optimizer 1, group 0"]
+
+
+class Opaque:
+    """An optimizer that is none of torch's."""
+
+    def step(self) -> None:
+        """Do something."""
+
+
+@pytest.mark.parametrize(
+    "odd", [Opaque(), 3, "adam", [Opaque()], lambda: None], ids=["class", "int", "text", "list", "closure"]
+)
+def test_an_optimizer_that_cannot_be_seen_inside_is_told(odd: object) -> None:
+    found = pg.audit(small(), odd)
+    assert [finding.code for finding in found] == ["PG190"]
+    assert "What was handed in as optimizer" in found.findings[0].message
+
+
+def test_a_scheduler_that_cannot_be_seen_inside_is_told() -> None:
+    model = small()
+    found = pg.audit(model, torch.optim.SGD(model.parameters(), lr=0.1), 3)
+    assert [finding.code for finding in found] == ["PG190"]
+
+
+def test_a_model_that_is_none_is_refused() -> None:
+    with pytest.raises(pg.ParamGroupsError, match="str is no torch"):
+        pg.audit("model", torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1))  # type: ignore[arg-type]
+
+
+def test_a_lazy_model_is_refused_with_the_fix() -> None:
+    model = nn.Sequential(nn.LazyLinear(2))
+    with pytest.raises(pg.ParamGroupsError, match="Run the model once"):
+        pg.audit(model, torch.optim.SGD(model.parameters(), lr=0.1))
+
+
+def test_lbfgs_and_closures_are_seen() -> None:
+    model = small()
+    assert not pg.audit(model, torch.optim.LBFGS(model.parameters())).findings
+
+
+def test_numbers_out_of_what_groups_hold() -> None:
+    assert number(torch.tensor([[2.0]])) == 2.0
+    assert number(torch.zeros(2)) is None
+    assert number(torch.zeros((), device="meta")) is None
+    assert number(10**400) is None
+    assert number(None) is None
