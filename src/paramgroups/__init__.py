@@ -37,6 +37,7 @@ _HOMES = {
     "save": "run",
     "silence": "auditing",
     "unflatten_state": "optim.layouts",
+    "watch": "auditing",
 }
 _PARTS = ("control", "recipes", "schedules", "select")
 

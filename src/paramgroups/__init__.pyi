@@ -7,6 +7,7 @@ from paramgroups.auditing import Audit as Audit
 from paramgroups.auditing import assert_clean as assert_clean
 from paramgroups.auditing import audit as audit
 from paramgroups.auditing import silence as silence
+from paramgroups.auditing import watch as watch
 from paramgroups.errors import Finding as Finding
 from paramgroups.errors import ParamGroupsError as ParamGroupsError
 from paramgroups.indexing import Index as Index

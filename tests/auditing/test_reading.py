@@ -25,7 +25,7 @@ def test_groups_have_labels_names_and_base_rates() -> None:
     assert [group.base for group in subject.groups] == [0.2, 0.4]
     assert [group.value("lr") for group in subject.groups] == [0.1, 0.2]
     assert subject.groups[1].names == ("3.weight", "3.bias")
-    assert [row.name for _, row, _ in subject.trained()] == ["0.weight", "0.bias", "3.weight", "3.bias"]
+    assert [row.name for _, row, _ in subject.trained] == ["0.weight", "0.bias", "3.weight", "3.bias"]
 
 
 def test_names_are_those_of_the_index_in_any_wrapper() -> None:

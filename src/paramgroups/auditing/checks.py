@@ -1,18 +1,56 @@
 """All static checks, in the order in which findings are told, and the catalogue of what they can find."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from paramgroups.auditing import members, reading, silences
-from paramgroups.auditing.kinds import Kind
-from paramgroups.auditing.subject import Check, Subject
+from paramgroups.auditing import (
+    choice,
+    courses,
+    decay,
+    flattening,
+    freshness,
+    frozen,
+    grouping,
+    keys,
+    lambdas,
+    lengths,
+    members,
+    order,
+    plateaus,
+    reading,
+    resuming,
+    silences,
+    sizes,
+    states,
+    trial_checks,
+    values,
+    vectors,
+    watch_checks,
+)
+from paramgroups.auditing.kinds import UNTAKEN, Kind
+from paramgroups.auditing.subject import Subject
+from paramgroups.auditing.trial import Trial
 from paramgroups.errors import Finding
 
-MODULES = (members,)
-
-UNTAKEN = Kind(
-    "PG191", "advice", "a look that could not be taken",
-    "What is not looked at is not checked: no finding there does not mean that all is well.",
-)  # fmt: skip
+MODULES = (
+    members,
+    keys,
+    values,
+    sizes,
+    vectors,
+    decay,
+    grouping,
+    freshness,
+    choice,
+    order,
+    flattening,
+    plateaus,
+    lambdas,
+    lengths,
+    courses,
+    frozen,
+    states,
+)
 
 
 def look(subject: Subject) -> Iterator[Finding]:
@@ -22,17 +60,25 @@ def look(subject: Subject) -> Iterator[Finding]:
             yield from taken(check, subject)
 
 
-def taken(check: Check, subject: Subject) -> list[Finding]:
+def taken(check: Callable[..., Iterator[Finding]], *given: Any) -> list[Finding]:
     """What a check finds; where foreign objects break it, that."""
     try:
-        return list(check(subject))
+        return list(check(*given))
     except Exception as error:  # noqa: BLE001  # what is audited may do anything when it is looked at
         what = check.__name__.replace("_", " ")
         message = f'The look at "{what}" ended with {type(error).__name__}: {error}.'
         return [UNTAKEN.finding(message, "Look whether an object that was handed in is what it seems.")]
 
 
+def look_at(subject: Subject, trial: Trial) -> Iterator[Finding]:
+    """What steps on copies tell, and what of them could not be taken."""
+    fix = "Hand in a loss and a batch with which a copy of the model can be trained."
+    yield from (UNTAKEN.finding(cause, fix) for cause in trial.untaken)
+    yield from taken(trial_checks.findings_of, subject, trial)
+
+
 def catalogue() -> dict[str, Kind]:
     """Every kind of finding, by its code."""
-    kinds = [kind for module in (*MODULES, reading, silences) for kind in module.KINDS]
+    modules = (*MODULES, reading, resuming, silences, trial_checks, watch_checks)
+    kinds = [kind for module in modules for kind in module.KINDS]
     return {kind.code: kind for kind in sorted([*kinds, UNTAKEN], key=lambda kind: kind.code)}

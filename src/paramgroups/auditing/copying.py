@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import MethodType
+from inspect import Parameter, signature
 from typing import Any
 
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from paramgroups.auditing.objects import Driver
 from paramgroups.auditing.subject import Group, Subject
 from paramgroups.errors import ParamGroupsError
 from paramgroups.indexing.wrappers import loaded
+from paramgroups.optim.optimizer import Optimizer as OurOptimizer
 
 OUTSIDE = (
     ("torch.nn.parallel.distributed", "DistributedDataParallel", "module"),
@@ -26,6 +27,10 @@ SPREAD = (
     ("torch.distributed.tensor", "DTensor"),
 )
 """What has parts of tensors on other processes, which would have to step too."""
+
+
+PATCHED = ("step", "zero_grad")
+"""What schedulers and hosts put on an optimizer: bound to it, and of no use to a copy."""
 
 
 class UncopiedError(ParamGroupsError):
@@ -42,6 +47,7 @@ class Copies:
         schedulers: Those of the schedulers that go on with each update.
         tensors: The copy of each of the model's parameters.
         members: The groups of the subject, each with its copy and the copies of its tensors.
+        made: The copy of each object, by the object's identity.
         untaken: What could not be copied and is left as it stands.
     """
 
@@ -50,6 +56,7 @@ class Copies:
     schedulers: tuple[Any, ...]
     tensors: Mapping[str, Tensor]
     members: tuple[tuple[Group, Mapping[str, Any], tuple[Tensor, ...]], ...]
+    made: dict[int, Any]
     untaken: tuple[str, ...] = ()
 
 
@@ -70,9 +77,12 @@ def copies_of(subject: Subject) -> Copies:
         untaken = (f"The schedulers stand still in it, since a copy ended with {_told(error)}.",)
         memo = _memo(subject)
         made = (*_copied((model, subject.optimizers), memo), [])
+    for optimizer, copied in zip(subject.optimizers, made[1], strict=True):
+        _complete(optimizer, copied, memo)
     tensors = {name: memo[id(one)] for name, one in subject.tensors.items()}
     _carry(subject, memo)
-    return Copies(made[0], made[1], tuple(made[2]), tensors, tuple(_members(subject, made[1], memo)), untaken)
+    members = tuple(_members(subject, made[1], memo))
+    return Copies(made[0], made[1], tuple(made[2]), tensors, members, memo, untaken)
 
 
 def inside(model: nn.Module) -> nn.Module:
@@ -92,6 +102,12 @@ def each_update(driver: Driver) -> bool:
     return driver.interval != "epoch" and torch_has_it and not isinstance(driver.scheduler, ReduceLROnPlateau)
 
 
+def searches(optimizer: Optimizer) -> bool:
+    """Whether an optimizer computes the loss itself, as LBFGS does: its steps are as long as they may be."""
+    wanted = signature(type(optimizer).step).parameters.get("closure")
+    return wanted is not None and wanted.default is Parameter.empty
+
+
 def hooks_of(tensor: Tensor) -> tuple[list[Any], list[Any]]:
     """What acts on a tensor's gradient: before it is added up, and after."""
     before = tensor._backward_hooks or {}  # noqa: SLF001  # torch has no other way to ask
@@ -99,21 +115,25 @@ def hooks_of(tensor: Tensor) -> tuple[list[Any], list[Any]]:
     return list(before.values()), list(after.values())
 
 
-def carry_hooks(tensor: Tensor, copied: Tensor) -> None:
-    """Let what acts on a tensor's gradient act on the copy's, which has no hooks of its own."""
+def carry_hooks(tensor: Tensor, made: dict[int, Any]) -> None:
+    """Let what acts on a tensor's gradient act on the copy's, which has no hooks of its own.
+
+    Args:
+        tensor: The tensor.
+        made: The copy of each object.
+    """
     before, after = hooks_of(tensor)
+    copied = made[id(tensor)]
     for hook in before:
-        copied.register_hook(_free(hook))
+        copied.register_hook(_own(hook, made))
     for hook in after:
-        copied.register_post_accumulate_grad_hook(_free(hook))
+        copied.register_post_accumulate_grad_hook(_own(hook, made))
 
 
-def _free(hook: Any) -> Any:
-    """A hook that is not one object's method: what it counts or keeps is its own."""
-    if not isinstance(hook, MethodType) and hasattr(hook, "__code__"):
-        return hook
+def _own(hook: Any, made: dict[int, Any]) -> Any:
+    """A hook's copy: what an object of a class counts or keeps in it is its own."""
     try:
-        return copy.deepcopy(hook)
+        return copy.deepcopy(hook, made)
     except Exception:  # noqa: BLE001  # what cannot be copied acts as it is
         return hook
 
@@ -123,7 +143,9 @@ def _refuse(subject: Subject) -> None:
     held = [*subject.model.modules(), *subject.tensors.values()]
     for one in held:
         if isinstance(one, tuple(kinds)):
-            raise UncopiedError(f"{type(one).__name__} is spread over processes, which would all have to step.")
+            raise UncopiedError(
+                f"{type(one).__name__} is spread over processes, which would all have to step."
+            )
     empty = [name for name, one in subject.tensors.items() if one.is_meta]
     if empty:
         raise UncopiedError(f'"{empty[0]}" is on the meta device and has no values.')
@@ -142,6 +164,14 @@ def _copied(what: Any, memo: dict[int, Any]) -> Any:
         return copy.deepcopy(what, memo)
     except Exception as error:
         raise UncopiedError(f"A copy of the model and its optimizers ended with {_told(error)}.") from error
+
+
+def _complete(optimizer: Optimizer, copied: Optimizer, memo: dict[int, Any]) -> None:
+    """Of a class's own attributes torch copies none, such as those of LBFGS; ours says what it needs."""
+    if not isinstance(optimizer, OurOptimizer):
+        for name, value in vars(optimizer).items():
+            if name not in vars(copied) and name not in PATCHED:
+                setattr(copied, name, _copied(value, memo))
 
 
 def _carry(subject: Subject, memo: Mapping[int, Any]) -> None:

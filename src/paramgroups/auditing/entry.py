@@ -6,12 +6,16 @@ from typing import Any
 
 from torch import nn
 
-from paramgroups.auditing.checks import catalogue, look
+from paramgroups.auditing.checks import catalogue, look, look_at
 from paramgroups.auditing.reading import read_subject
 from paramgroups.auditing.result import Audit, gravest_first
+from paramgroups.auditing.resuming import resume_findings
 from paramgroups.auditing.silence_files import read_silences
 from paramgroups.auditing.silences import Silence, apply, check_codes
+from paramgroups.auditing.simulating import rates
 from paramgroups.auditing.subject import Subject
+from paramgroups.auditing.trying import try_steps
+from paramgroups.indexing.pause import collector_paused
 from paramgroups.schedules import Horizon
 
 
@@ -68,12 +72,20 @@ def audit(  # noqa: PLR0913  # each is one thing that can be known of a training
         silence = read_silences(silence)
     silences = check_codes(silence, catalogue())
     horizon = Horizon.of(steps, epochs, steps_per_epoch)
-    subject, findings = read_subject(model, optimizer, scheduler, horizon)
-    findings += look(subject)
+    with collector_paused():
+        subject, findings = read_subject(model, optimizer, scheduler, horizon)
+        findings += look(subject)
     if subject.plan is not None:
         findings += subject.plan.check()
+    if checkpoint is not None:
+        findings += resume_findings(subject, checkpoint)
+    ratios: dict[str, float] = {}
+    if loss is not None or batch is not None:
+        trial = try_steps(subject, loss, batch)
+        findings += look_at(subject, trial)
+        ratios = trial.ratios(subject.groups)
     left, silenced = apply(silences, findings, subject.index)
-    return Audit(_title(subject), gravest_first(left), tuple(silenced))
+    return Audit(_title(subject), gravest_first(left), tuple(silenced), rates(subject), ratios)
 
 
 def _title(subject: Subject) -> str:

@@ -39,3 +39,9 @@ class Kind:
             names: The parameters concerned, as the index has them.
         """
         return Finding(self.code, self.severity, message, fix, tuple(names), self.why, self.link)
+
+
+UNTAKEN = Kind(
+    "PG191", "advice", "a look that could not be taken",
+    "What is not looked at is not checked: no finding there does not mean that all is well.",
+)  # fmt: skip

@@ -63,7 +63,7 @@ def frozen(subject: Subject) -> Iterator[Finding]:
     """Parameters in groups that require no gradient."""
     if subject.plan is not None:
         return
-    names = _distinct(row.name for _, row, tensor in subject.members() if not tensor.requires_grad)
+    names = _distinct(row.name for _, row, tensor in subject.members if not tensor.requires_grad)
     if names:
         message = f"{_many(names)} in groups with requires_grad=False: {listing(names)}."
         fix = "Leave out what is never thawed: [p for p in model.parameters() if p.requires_grad]."
@@ -128,7 +128,7 @@ def empty(subject: Subject) -> Iterator[Finding]:
 def shared(subject: Subject) -> Iterator[Finding]:
     """Distinct parameters at one address."""
     at: dict[tuple[object, int], list[str]] = {}
-    for _, row, tensor in subject.trained():
+    for _, row, tensor in subject.trained:
         if (address := _address(tensor)) is not None:
             at.setdefault(address, []).append(row.name)
     for names in map(_distinct, at.values()):

@@ -1,6 +1,6 @@
 """The shapes of what optimizers remember: which of it can be no memory of a parameter."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from torch import Tensor
@@ -30,9 +30,11 @@ def misshapen(
         stepper: The class that steps it.
         others: The shapes of all parameters of the optimizer.
     """
+    if is_lazy(param):
+        return
     familiar = is_familiar(stepper)
     for key, value in state.items():
-        if not isinstance(value, Tensor) or value.shape == param.shape or is_lazy(param):
+        if not isinstance(value, Tensor) or value.shape == param.shape:
             continue
         if not isinstance(key, str) or key in NUMBERS or is_spread(param) != is_spread(value):
             continue
@@ -42,6 +44,11 @@ def misshapen(
                 yield key, found
         elif key in WHOLE and found in others and not _is_reduced(found, shape):
             yield key, found
+
+
+def shapes_of(params: Iterable[Tensor]) -> set[Shape]:
+    """All shapes that there are among some parameters."""
+    return {tuple(param.shape) for param in params if not is_lazy(param)}
 
 
 def _is_reduced(found: Shape, shape: Shape) -> bool:

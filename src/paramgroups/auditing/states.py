@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from paramgroups.auditing.kinds import Kind
-from paramgroups.auditing.memories import misshapen
+from paramgroups.auditing.memories import misshapen, shapes_of
 from paramgroups.auditing.subject import Check, Group, Subject
 from paramgroups.errors import Finding, listing
 from paramgroups.indexing import named_parameters
@@ -24,7 +24,7 @@ MISNAMED = Kind(
 )  # fmt: skip
 ELSEWHERE = Kind(
     "PG172", "warning", "state on another device than its parameter",
-    "The model was moved after the optimizer had stepped or loaded: the next step fails, or copies each time.",
+    "The model was moved after the optimizer had stepped or loaded: the next step fails.",
 )  # fmt: skip
 ORPHANED = Kind(
     "PG173", "advice", "state of tensors that are in no group",
@@ -34,8 +34,8 @@ ORPHANED = Kind(
 
 def state_shapes(subject: Subject) -> Iterator[Finding]:
     """State whose shape is not its parameter's."""
-    shapes = {tuple(tensor.shape) for tensor in subject.tensors.values()}
-    odd = {}
+    shapes = shapes_of(subject.tensors.values())
+    odd: dict[str, str] = {}
     for group, name, tensor, state in _remembered(subject):
         for key, found in misshapen(state, tensor, type(group.optimizer), shapes):
             odd.setdefault(name, f"{name} {tuple(tensor.shape)} has {key} {found}")
@@ -56,9 +56,11 @@ def state_names(subject: Subject) -> Iterator[Finding]:
         told = group.settings.get("param_names")
         if not isinstance(told, (list, tuple)) or len(told) != len(group.params):
             continue
-        known = known or _all_names(subject)
         for said, name, tensor in zip(told, group.names, group.params, strict=True):
-            if isinstance(said, str) and _is_anothers(said, name, tensor, subject, known):
+            if said == name or not isinstance(said, str):
+                continue
+            known = known or _all_names(subject)
+            if _is_anothers(said, name, tensor, subject, known):
                 wrong[name] = f'"{said}" stands for {name}'
     if wrong:
         message = f"param_names name other parameters in {len(wrong):,} places: {listing(wrong.values())}."
@@ -78,7 +80,7 @@ def state_devices(subject: Subject) -> Iterator[Finding]:
                 odd.setdefault(name, f"{name} on {tensor.device}, its {key} on {value.device}")
     if odd:
         message = f"State of {len(odd):,} parameters is on another device: {listing(odd.values())}."
-        fix = "Move the model first, then make the optimizer and load its state: load_state_dict moves it along."
+        fix = "Move the model first, then make the optimizer and load its state, which goes along."
         yield ELSEWHERE.finding(message, fix, odd)
 
 
@@ -96,7 +98,9 @@ def state_owners(subject: Subject) -> Iterator[Finding]:
             told = [names[id(one)] for one in left if id(one) in names]
             shapes = Counter(str(tuple(one.shape)) for one in left if id(one) not in names)
             rest = [f"{count} of shape {shape}" for shape, count in shapes.items()]
-            message = f"State is kept of {len(left):,} tensors that no group holds: {listing([*told, *rest])}."
+            message = (
+                f"State is kept of {len(left):,} tensors that no group holds: {listing([*told, *rest])}."
+            )
             fix = (
                 'Let it go: held = {p for g in optimizer.param_groups for p in g["params"]}; for p in '
                 "[p for p in optimizer.state if p not in held]: del optimizer.state[p]."

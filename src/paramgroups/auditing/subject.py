@@ -36,7 +36,7 @@ class Group:
     names: tuple[str, ...]
     optimizer: Optimizer
 
-    @property
+    @cached_property
     def base(self) -> float | None:
         """The rate that was asked for, before any schedule; None where it is no finite number."""
         first = self.value("initial_lr")
@@ -45,6 +45,9 @@ class Group:
     def value(self, key: str) -> float | None:
         """A setting as a number; None where it is not there, or no finite number."""
         return number(self.settings.get(key))
+
+
+Member = tuple[Group, Row, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,17 +91,21 @@ class Subject:
         """What the index knows of a parameter."""
         return self.index[name]
 
-    def members(self) -> Iterator[tuple[Group, Row, Tensor]]:
+    @cached_property
+    def members(self) -> tuple[Member, ...]:
         """The model's parameters that are in groups, each with its group."""
-        names = self.names
-        for group in self.groups:
-            for tensor in group.params:
-                if (name := names.get(id(tensor))) is not None:
-                    yield group, self.index[name], tensor
+        names, rows = self.names, {row.name: row for row in self.index}
+        return tuple(
+            (group, rows[name], tensor)
+            for group in self.groups
+            for tensor in group.params
+            if (name := names.get(id(tensor))) is not None
+        )
 
-    def trained(self) -> Iterator[tuple[Group, Row, Tensor]]:
+    @cached_property
+    def trained(self) -> tuple[Member, ...]:
         """Those of them that require a gradient."""
-        return (one for one in self.members() if one[2].requires_grad)
+        return tuple(one for one in self.members if one[2].requires_grad)
 
 
 def number(found: object) -> float | None:
@@ -109,6 +116,8 @@ def number(found: object) -> float | None:
         >>> number(3), number(torch.tensor(0.5)), number("1e-4"), number(True), number(float("nan"))
         (3.0, 0.5, None, None, None)
     """
+    if type(found) is float and math.isfinite(found):
+        return found
     if isinstance(found, Tensor) and found.numel() == 1 and not found.is_meta:
         found = found.item()
     if isinstance(found, bool) or not isinstance(found, (int, float)):
