@@ -65,6 +65,20 @@ def test_a_scheduler_that_cannot_be_seen_inside_is_told() -> None:
     assert [finding.code for finding in found] == ["PG190"]
 
 
+class Stepping:
+    """A schedule that drives nothing which could be looked at."""
+
+    def step(self) -> None:
+        """Do something."""
+
+
+def test_a_scheduler_that_drives_nothing_is_told() -> None:
+    model = small()
+    found = pg.audit(model, torch.optim.SGD(model.parameters(), lr=0.1), Stepping())
+    assert [finding.code for finding in found] == ["PG190"]
+    assert "has no optimizer that it drives to look at" in found.findings[0].message
+
+
 def test_a_model_that_is_none_is_refused() -> None:
     with pytest.raises(pg.ParamGroupsError, match="str is no torch"):
         pg.audit("model", torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1))  # type: ignore[arg-type]

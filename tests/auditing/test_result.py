@@ -41,6 +41,15 @@ def test_figures_stand_below() -> None:
     assert str(audit).splitlines()[-1] == ("  group 0, 0.1 → 0.01 after 1,000 ticks, update ÷ weights 0.002")
 
 
+def test_figures_are_of_what_changes_or_was_tried_and_of_a_few_groups() -> None:
+    still = {"a": Rates(0.1, 0.1, 0)}
+    assert Audit("Net", (), rates=still).figured == []
+    many = {f"group {place}": Rates(0.1, 0.01, 10) for place in range(15)}
+    lines = str(Audit("Net", (), rates=still | many)).splitlines()
+    assert len(lines) == 16
+    assert lines[-1] == "  and 3 more"
+
+
 def test_the_title_tells_what_was_looked_at() -> None:
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

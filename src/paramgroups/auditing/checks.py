@@ -3,33 +3,27 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from paramgroups.auditing import (
+from paramgroups.auditing import reading, silences
+from paramgroups.auditing.kinds import UNTAKEN, Kind
+from paramgroups.auditing.looks import (
     choice,
-    courses,
     decay,
-    flattening,
     freshness,
     frozen,
     grouping,
     keys,
-    lambdas,
-    lengths,
     members,
-    order,
-    plateaus,
-    reading,
-    resuming,
-    silences,
     sizes,
     states,
-    trial_checks,
     values,
     vectors,
-    watch_checks,
 )
-from paramgroups.auditing.kinds import UNTAKEN, Kind
+from paramgroups.auditing.resumes import resuming
 from paramgroups.auditing.subject import Subject
-from paramgroups.auditing.trial import Trial
+from paramgroups.auditing.timing import courses, flattening, lambdas, lengths, order, plateaus
+from paramgroups.auditing.trials import checks as trial_checks
+from paramgroups.auditing.trials.trial import Trial
+from paramgroups.auditing.watches import kinds as watch_checks
 from paramgroups.errors import Finding
 
 MODULES = (

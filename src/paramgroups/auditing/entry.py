@@ -9,12 +9,12 @@ from torch import nn
 from paramgroups.auditing.checks import catalogue, look, look_at
 from paramgroups.auditing.reading import read_subject
 from paramgroups.auditing.result import Audit, gravest_first
-from paramgroups.auditing.resuming import resume_findings
+from paramgroups.auditing.resumes.resuming import resume_findings
 from paramgroups.auditing.silence_files import read_silences
 from paramgroups.auditing.silences import Silence, apply, check_codes
-from paramgroups.auditing.simulating import rates
 from paramgroups.auditing.subject import Subject
-from paramgroups.auditing.trying import try_steps
+from paramgroups.auditing.timing.simulating import rates
+from paramgroups.auditing.trials.trying import try_steps
 from paramgroups.indexing.pause import collector_paused
 from paramgroups.schedules import Horizon
 

@@ -41,9 +41,13 @@ def read_subject(
     optimizers = tuple({id(one): one for _, one in handed if one is not None}.values())
     names = {id(tensor): name for name, tensor in tensors.items()}
     groups = tuple(group for at in range(len(optimizers)) for group in _groups(optimizers, at, names))
-    drivers = tuple(one for _, one in driven if one is not None)
+    drivers = tuple(one for _, one in driven if one is not None and one.optimizer is not None)
     unseen = [_unseen("optimizer", one, "param_groups") for one, seen in handed if seen is None]
-    unseen += [_unseen("scheduler", one, "step()") for one, seen in driven if seen is None]
+    unseen += [
+        _unseen("scheduler", one, "optimizer that it drives")
+        for one, seen in driven
+        if seen is None or seen.optimizer is None
+    ]
     return Subject(model, found, tensors, groups, optimizers, drivers, horizon), unseen
 
 

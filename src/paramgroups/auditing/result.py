@@ -13,6 +13,8 @@ from paramgroups.errors import Finding, PlanError, Severity, nearest
 
 LEVELS: tuple[Severity, ...] = get_args(Severity)
 """From the gravest to the lightest."""
+FEW = 12
+"""So many groups are told of in a report."""
 WORDS = {"error": ("error", "errors"), "warning": ("warning", "warnings"), "advice": ("advice", "advice")}
 
 
@@ -108,15 +110,24 @@ class Audit:
             yield f"\nsilenced {one.silence}"
 
     def _figures(self) -> Iterator[str]:
-        if self.rates or self.ratios:
+        names = self.figured
+        if names:
             yield "\nRates of the groups now and later, and their update ÷ weights:"
-        for name in dict.fromkeys([*self.rates, *self.ratios]):
+        for name in names[:FEW]:
             told = [name]
-            if (rates := self.rates.get(name)) is not None:
+            if (rates := self.rates.get(name)) is not None and rates.ticks:
                 told.append(f"{rates.now:.4g} → {rates.later:.4g} after {rates.ticks:,} ticks")
             if (ratio := self.ratios.get(name)) is not None:
                 told.append(f"update ÷ weights {ratio:.2g}")
             yield "  " + ", ".join(told)
+        if len(names) > FEW:
+            yield f"  and {len(names) - FEW} more"
+
+    @property
+    def figured(self) -> list[str]:
+        """The groups of which a later rate, or a ratio, is known."""
+        later = [name for name, one in self.rates.items() if one.ticks]
+        return list(dict.fromkeys([*later, *self.ratios]))
 
 
 def gravest_first(findings: list[Finding]) -> tuple[Finding, ...]:

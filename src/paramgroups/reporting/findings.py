@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from paramgroups.auditing import Audit
+from paramgroups.auditing.result import FEW
 from paramgroups.errors import Finding, listing
 from paramgroups.reporting.terminal import STYLES
 
@@ -27,7 +28,7 @@ def _parts(audit: Audit) -> Iterator[RenderableType]:
         yield Padding(_rows(finding), (0, 0, 0, 2))
     for one in audit.silenced:
         yield Text(f"\nsilenced {one.silence}", style="dim")
-    if audit.rates or audit.ratios:
+    if audit.figured:
         yield Text("")
         yield _figures(audit)
 
@@ -55,8 +56,10 @@ def _figures(audit: Audit) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False, show_edge=False)
     for heading in ("group", "rate now", "rate later", "after ticks", "update ÷ weights"):
         table.add_column(heading, justify="left" if heading == "group" else "right")
-    for name in dict.fromkeys([*audit.rates, *audit.ratios]):
+    for name in audit.figured[:FEW]:
         rates, ratio = audit.rates.get(name), audit.ratios.get(name)
         cells = ["", "", ""] if rates is None else [*map("{:.4g}".format, rates[:2]), f"{rates.ticks:,}"]
         table.add_row(Text(name), *cells, "" if ratio is None else f"{ratio:.2g}")
+    if len(audit.figured) > FEW:
+        table.add_row(f"and {len(audit.figured) - FEW} more")
     return table

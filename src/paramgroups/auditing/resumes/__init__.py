@@ -1,0 +1,1 @@
+"""What a resume from a checkpoint would do."""

@@ -1,0 +1,1 @@
+"""What a few real steps on copies tell."""

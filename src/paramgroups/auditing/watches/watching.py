@@ -1,0 +1,270 @@
+"""`pg.watch`: what only shows while training runs, at a hundredth of its time."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from os import PathLike
+from time import perf_counter
+from types import TracebackType
+from typing import Any, Self
+
+from torch import nn
+from torch.optim import Optimizer
+
+from paramgroups.auditing.checks import catalogue
+from paramgroups.auditing.kinds import UNTAKEN
+from paramgroups.auditing.objects import Driver
+from paramgroups.auditing.reading import read_subject
+from paramgroups.auditing.result import Audit, gravest_first
+from paramgroups.auditing.silence_files import read_silences
+from paramgroups.auditing.silences import IDLE, Silence, apply, check_codes
+from paramgroups.auditing.subject import Subject
+from paramgroups.auditing.watches.allowing import SHARE, Allowance
+from paramgroups.auditing.watches.following import Course, Edits
+from paramgroups.auditing.watches.sampling import Weights
+from paramgroups.auditing.watches.spotting import AT_ONCE, Members, Norms, Outside
+from paramgroups.auditing.watches.ticking import Ticks, never_stepped
+from paramgroups.errors import Finding, PlanError
+from paramgroups.schedules import Horizon
+
+LOG = logging.getLogger("paramgroups")
+FIRST = 2
+"""Updates that are looked at wholly, before it is known how long one takes."""
+Look = Callable[[], Iterator[Finding]]
+
+
+class Watch:
+    """A context within which a training is watched; `pg.watch` makes it.
+
+    Attributes:
+        findings: What was found so far, each kind once, in the order in which it was found.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        found: Iterable[Finding] = (),
+        *,
+        report: Callable[[Finding], Any] | None = None,
+        silences: Iterable[Silence] = (),
+        share: float = SHARE,
+    ) -> None:
+        self._subject = subject
+        self._report = report or _warn
+        self._silences = tuple(silences)
+        self._share = share
+        self._told: dict[str, Finding] = {}
+        self._shown: list[Finding] = []
+        self._handles: list[Any] = []
+        self._watched: list[Watched] = []
+        self._first = tuple(found)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found so far, and is not silenced."""
+        return tuple(self._shown)
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    def __enter__(self) -> Self:
+        if self._handles:
+            raise PlanError("This watch is on already. Enter it once, around the whole loop.")
+        subject = self._subject
+        self._tell(self._first)
+        allowance = Allowance(self._share)
+        norms, outside = Norms(subject), Outside(subject)
+        self._watched = [
+            Watched(subject, place, allowance, norms, outside) for place in range(len(subject.optimizers))
+        ]
+        for one, optimizer in zip(self._watched, subject.optimizers, strict=True):
+            self._handles += [
+                optimizer.register_step_pre_hook(self._hook(one.before)),
+                optimizer.register_step_post_hook(self._hook(one.after)),
+            ]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        for one in self._watched:
+            self._tell(one.end())
+
+    def audit(self) -> Audit:
+        """What was found, with what is silenced told apart."""
+        left, silenced = apply(self._silences, self._told.values(), self._subject.index)
+        updates = sum(one.updates for one in self._watched)
+        title = f"{type(self._subject.model).__name__}, watched for {updates:,} updates"
+        return Audit(title, gravest_first(left), tuple(silenced))
+
+    def _hook(self, look: Callable[[], Iterable[Finding]]) -> Callable[..., None]:
+        def hook(*_: Any) -> None:
+            if found := look():
+                self._tell(found)
+
+        return hook
+
+    def _tell(self, found: Iterable[Finding]) -> None:
+        for one in found:
+            if one.code in self._told:
+                continue
+            self._told[one.code] = one
+            left, _ = apply(self._silences, [one], self._subject.index)
+            for finding in left:
+                if finding.code != IDLE.code:
+                    self._shown.append(finding)
+                    self._report(finding)
+
+
+class Watched:
+    """One optimizer that is watched.
+
+    Args:
+        subject: What is watched.
+        place: The optimizer's place.
+        allowance: How much time looks may take.
+        norms: The modules with running statistics.
+        outside: What is in no group.
+    """
+
+    def __init__(
+        self, subject: Subject, place: int, allowance: Allowance, norms: Norms, outside: Outside
+    ) -> None:
+        optimizer = subject.optimizers[place]
+        driven = _drivers(subject, optimizer, place)
+        self.updates = 0
+        self._allowance = allowance
+        self._members = members = Members(optimizer, subject.names, _masks(driven))
+        self._weights = weights = Weights(subject, place)
+        self._ticks = [Ticks(one, fresh=never_stepped(optimizer)) for one in driven]
+        self._each: list[Look] = [members.update, *(one.update for one in self._ticks)]
+        self._each += [one.update for one in _rates(driven, optimizer)]
+        self._whole: list[tuple[Look, Look]] = [
+            (lambda: members.before(None), lambda: members.after(None)),
+            (lambda: norms.before(place, None), _nothing),
+            (lambda: outside.before(None), _nothing),
+            (weights.before, weights.after),
+        ]
+        self._some: list[tuple[Look, Look]] = [
+            (lambda: members.before(AT_ONCE), lambda: members.after(AT_ONCE)),
+            (lambda: norms.before(place, AT_ONCE), _nothing),
+            (weights.before, weights.after),
+            (lambda: outside.before(AT_ONCE), _nothing),
+            (weights.before, weights.after),
+        ]
+        self._afterwards: list[Look] = []
+
+    def before(self) -> list[Finding]:
+        """An update is about to be made."""
+        began = perf_counter()
+        self.updates += 1
+        found = [finding for look in self._each for finding in _taken(look)]
+        if self._allowance.open() or self.updates <= FIRST:
+            looks = self._whole if self.updates <= FIRST else [self._some[self.updates % len(self._some)]]
+            self._afterwards = [after for _, after in looks]
+            found += [finding for look, _ in looks for finding in _taken(look)]
+        self._allowance.spend(perf_counter() - began)
+        return found
+
+    def after(self) -> list[Finding]:
+        """An update was made."""
+        if not self._afterwards:
+            return []
+        began = perf_counter()
+        looks, self._afterwards = self._afterwards, []
+        found = [finding for look in looks for finding in _taken(look)]
+        self._allowance.spend(perf_counter() - began)
+        return found
+
+    def end(self) -> list[Finding]:
+        """Training is over, or is no longer watched."""
+        looks = [*(one.end for one in self._ticks), self._members.end, self._weights.end]
+        return list(chain.from_iterable(map(_taken, looks)))
+
+
+def watch(
+    model: nn.Module,
+    optimizer: Any,
+    scheduler: Any = None,
+    *,
+    report: Callable[[Finding], Any] | None = None,
+    silence: Iterable[Silence] | str | PathLike[str] = (),
+) -> Watch:
+    """Watch a training while it runs, and tell what only shows there, each kind once.
+
+    It looks at what is cheap before and after each update (flags, counts of writes, rates), and at a few
+    weights as long as all that takes less than a hundredth of the time. It writes nothing: weights are bit by
+    bit what they are without it.
+
+    Args:
+        model: The model, in any wrapper.
+        optimizer: A torch optimizer, or several in a list.
+        scheduler: What drives its rates, if anything, as `pg.audit` takes it.
+        report: What is called with a finding when it is made; a warning of the logger `paramgroups` unless
+            given.
+        silence: What is meant and not to be told, as `pg.audit` takes it.
+
+    Raises:
+        ModelError: The model cannot be indexed.
+        PlanError: A silence is of a kind that there is not; or the watch is entered while it is on.
+        FileError: The file of silences cannot be read.
+
+    Example:
+        >>> import torch
+        >>> model = torch.nn.Linear(4, 2)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        >>> scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 5)
+        >>> with watch(model, optimizer, scheduler, report=lambda finding: print(finding.code)):
+        ...     for _ in range(10):
+        ...         model(torch.ones(3, 4)).square().mean().backward()
+        ...         optimizer.step()  # and no scheduler.step()
+        ...         optimizer.zero_grad()
+        PG401
+    """
+    if isinstance(silence, (str, PathLike)):
+        silence = read_silences(silence)
+    silences = check_codes(silence, catalogue())
+    subject, found = read_subject(model, optimizer, scheduler, Horizon.of())
+    return Watch(subject, found, report=report, silences=silences)
+
+
+def _drivers(subject: Subject, optimizer: Optimizer, place: int) -> list[Driver]:
+    """The schedulers of an optimizer; those that do not tell are the first one's."""
+    return [
+        one for one in subject.drivers if one.optimizer is optimizer or (one.optimizer is None and place == 0)
+    ]
+
+
+def _masks(driven: list[Driver]) -> Callable[[str], bool]:
+    """Tells of a parameter whether a plan keeps its gradients from the optimizer now."""
+    ours = next((one.scheduler for one in driven if one.is_ours), None)
+    if ours is None:
+        return lambda _: False
+    return lambda name: name in ours.plan and not ours.plan.at(max(ours.last_epoch, 0))[name].trainable
+
+
+def _rates(driven: list[Driver], optimizer: Optimizer) -> list[Edits] | list[Course]:
+    """Who follows its rates: nobody where several write them, or a plan that takes an edit for a factor."""
+    if not driven:
+        return [Course(optimizer)]
+    return [Edits(one, optimizer) for one in driven if len(driven) == 1 and Edits.can_see(one)]
+
+
+def _taken(look: Look) -> list[Finding]:
+    """What a look finds; where foreign objects break it, that."""
+    try:
+        return list(look())
+    except Exception as error:  # noqa: BLE001  # a look must not end a training
+        message = f"A look at the training ended with {type(error).__name__}: {error}."
+        return [UNTAKEN.finding(message, "Look whether an object that was handed in is what it seems.")]
+
+
+def _nothing() -> Iterator[Finding]:
+    return iter(())
+
+
+def _warn(finding: Finding) -> None:
+    LOG.warning("%s", finding)
