@@ -1,9 +1,29 @@
-"""What the audit finds of the corpus of small set-ups: every fault, and nothing in the sound ones."""
+"""What the audit finds of the corpus of small set-ups, and the list of all findings with an example of each.
+
+Run: `python -m benchmarks.corpus`. The results are kept in `benchmarks/results/corpus.json` and
+`benchmarks/results/findings.json`.
+"""
+
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 
 from benchmarks.measure import save, show
-from tests.auditing.corpus.scoring import outcomes, score
+from paramgroups.auditing.checks import catalogue
+from tests.auditing.corpus.scoring import Outcome, outcomes, score
+
+
+def listed(found: Iterable[Outcome]) -> dict[str, dict[str, Any]]:
+    """Every kind of finding, with what the audit says of the first set-up that has it."""
+    examples: dict[str, str] = {}
+    for outcome in found:
+        for code in sorted(outcome.hits):
+            examples.setdefault(code, outcome.messages[code])
+    return {
+        code: {"severity": kind.severity, "title": kind.title, "why": kind.why, "example": examples.get(code)}
+        for code, kind in catalogue().items()
+    }
 
 
 def main() -> None:
@@ -16,6 +36,7 @@ def main() -> None:
         if outcome.missed or outcome.alarms:
             print(outcome)
     save("corpus", figures)
+    save("findings", {"kinds": listed(found)})
 
 
 if __name__ == "__main__":

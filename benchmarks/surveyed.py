@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
@@ -250,7 +249,6 @@ SURVEYED: dict[str, Callable[[], Surveyed]] = {
     "Lightning BackboneFinetuning, after the thaw": lambda: backbone_finetuning(3, 1),
     "Lightning BackboneFinetuning, thawed at once": lambda: backbone_finetuning(1, 0),
     "PEFT create_loraplus_optimizer": lora_plus,
-    "PEFT create_loraplus_optimizer, bias='lora_only'": lambda: lora_plus(bias="lora_only"),
     "PEFT create_loraplus_optimizer, a norm in modules_to_save": lambda: lora_plus(modules_to_save=["norm"]),
     "timm layer decay, timm's scheduler": lambda: timm_finetuning(scheduled=True),
     "timm layer decay, torch's scheduler": lambda: timm_finetuning(scheduled=False),
@@ -265,4 +263,3 @@ SURVEYED: dict[str, Callable[[], Surveyed]] = {
     "torch tutorial: a step in backward": in_backward,
     "torch tutorial: DCGAN": adversarial,
 }
-OUTPUT = Path(__file__).parent / "results" / "survey.json"

@@ -118,11 +118,58 @@ def checkpoints(kept: Kept) -> str:
     return "\n\n".join([asked(kept), seconds, peaks])
 
 
+def auditing(kept: Kept) -> str:
+    """How long a static audit takes."""
+    first = kept["first seconds"]
+    return table(
+        ["model", "asked", "measured", "holds", "the first time"],
+        ([*claim(row)[1:], f"{first[row['model']]:.2f}"] for row in kept["claims"]),
+    )
+
+
+def watching(kept: Kept) -> str:
+    """What a watch costs, of a whole training step."""
+    return asked(kept)
+
+
+def corpus(kept: Kept) -> str:
+    """What the audit finds of the corpus."""
+    headings = ["set-ups with a fault", "sound ones", "codes", "found", "missed", "false alarms"]
+    counts = [f"{kept[name]:,}" for name in ("faulty", "sound", "codes", "found", "missed", "false_alarms")]
+    shares = [f"{kept[name]:.3f}" for name in ("precision", "recall")]
+    return table([*headings, "precision", "recall"], [[*counts, *shares]])
+
+
+def survey(kept: Kept) -> str:
+    """What the audit finds of real code, and what checking by hand showed."""
+    rows = (
+        [name, one["code"], one["checked"]]
+        for name, findings in kept["found"].items()
+        for one in findings or [{"code": "–", "checked": "nothing found"}]
+    )
+    return table(["set-up", "found", "checked by hand"], rows).replace("---:", "---")
+
+
+def findings(kept: Kept) -> str:
+    """Every kind of finding: what, why, and an example of what is said."""
+    return "\n\n".join(_kind(code, one) for code, one in kept["kinds"].items())
+
+
+def _kind(code: str, kept: Kept) -> str:
+    told = f"### {code}\n**{kept['title']}** ({kept['severity']}). {kept['why']}"
+    return told if kept["example"] is None else f"{told}\n\n```text\n{kept['example']}\n```"
+
+
 TABLES: Mapping[str, Callable[[Kept], str]] = {
     "freezing": freezing,
     "guards": guards,
     "many_ranks": many_ranks,
     "checkpoints": checkpoints,
+    "auditing": auditing,
+    "watching": watching,
+    "corpus": corpus,
+    "survey": survey,
+    "findings": findings,
 }
 """The tables that pages name, each of the results of that name."""
 

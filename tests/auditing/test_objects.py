@@ -1,5 +1,6 @@
 """Out of wrappers: what steps, and what drives."""
 
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -50,7 +51,7 @@ def test_an_optimizer_is_found_within_wrappers() -> None:
 
 
 def test_real_accelerate_is_looked_through() -> None:
-    accelerate = pytest.importorskip("accelerate")
+    accelerate = import_module("accelerate")
     inner = sgd()
     scheduler = lr_scheduler.StepLR(inner, 2)
     accelerator = accelerate.Accelerator(cpu=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from paramgroups.errors import Finding, Severity
 
-PAGE = "docs/audit.md"
+PAGE = "docs/findings.md"
 
 
 @dataclass(frozen=True, slots=True)

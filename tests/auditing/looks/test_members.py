@@ -142,6 +142,6 @@ def test_float_masters_of_a_half_model_stand_for_its_parameters() -> None:
     masters = [nn.Parameter(p.detach().float()) for p in model.parameters()]
     assert not look(model, torch.optim.SGD(masters, lr=0.1))
     with torch.no_grad():
-        masters[0] += 1.0
+        masters[0].add_(1.0)
     findings = look(model, torch.optim.SGD(masters, lr=0.1))
     assert [(one.code, one.names) for one in findings] == [("PG103", ("0.weight",))]
