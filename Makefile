@@ -33,6 +33,10 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.checkpoints
 	$(BIN)/python -m benchmarks.sharded_step
 	$(BIN)/python -m benchmarks.many_ranks
+	$(BIN)/python -m benchmarks.auditing
+	$(BIN)/python -m benchmarks.watching
+	$(BIN)/python -m benchmarks.corpus
+	$(BIN)/python -m benchmarks.survey
 	$(BIN)/python -m benchmarks.pages
 
 clean:

@@ -143,11 +143,11 @@ def corpus(kept: Kept) -> str:
 def survey(kept: Kept) -> str:
     """What the audit finds of real code, and what checking by hand showed."""
     rows = (
-        [name, one["code"], one["checked"]]
+        [name, ", ".join(dict.fromkeys(one["code"] for one in findings)) or "nothing"]
         for name, findings in kept["found"].items()
-        for one in findings or [{"code": "–", "checked": "nothing found"}]
     )
-    return table(["set-up", "found", "checked by hand"], rows).replace("---:", "---")
+    showed = (f"- {one['of']} …, {one['code']}: {one['showed']}." for one in kept["checked"])
+    return "\n\n".join([table(["set-up", "found"], rows).replace("---:", "---"), "\n".join(showed)])
 
 
 def findings(kept: Kept) -> str:

@@ -1,7 +1,7 @@
 """A script with three faults, none of which raises: what the audit says of it, and what they cost.
 
-The optimizer is made before the classifier is replaced, so the new one is never trained; `T_max` counts
-epochs where the scheduler is stepped with each update; and an absolute `eta_min` lifts the small rate of the
+The optimizer is made before the classifier is replaced, so the new one is never trained; `T_max` is left
+from a longer training, so the rates never come down; and an absolute `eta_min` lifts the small rate of the
 pretrained features tenfold. The usual way to find such faults is to wonder at the accuracy.
 """
 
@@ -24,7 +24,7 @@ def with_faults(model: ConvNet, steps: int) -> tuple[Optimizer, LRScheduler]:
     body, head = model.features.parameters(), model.classifier.parameters()
     optimizer = AdamW([{"params": body, "lr": SMALL}, {"params": head, "lr": LARGE}], weight_decay=0)
     model.classifier = nn.Linear(model.classifier.in_features, 5)
-    return optimizer, CosineAnnealingLR(optimizer, T_max=EPOCHS, eta_min=1e-3)
+    return optimizer, CosineAnnealingLR(optimizer, T_max=1000, eta_min=1e-3)
 
 
 def mended(model: ConvNet, steps: int) -> tuple[Optimizer, LRScheduler]:

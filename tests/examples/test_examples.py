@@ -20,7 +20,7 @@ import paramgroups as pg
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem != "digits")
 PER_EPOCH = 21
-COMPARISONS = ("freeze_or_small_rate", "guard_a_run", "unfreeze_gradually")
+COMPARISONS = ("audit_a_set_up", "freeze_or_small_rate", "guard_a_run", "unfreeze_gradually")
 """What these return is tested on its own: not every way is to work."""
 
 
@@ -70,8 +70,8 @@ def histories(shown: Any) -> list[Any]:
     ]
 
 
-def test_there_are_fifteen() -> None:
-    assert len(NAMES) == 15
+def test_there_are_sixteen() -> None:
+    assert len(NAMES) == 16
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -288,6 +288,13 @@ def test_unfreeze_gradually_thaws_from_the_head_down() -> None:
     for name, thaw in names.items():
         assert [plan.at(step)[name].trainable for step in range(60)] == [step >= thaw for step in range(60)]
     assert plan.curve("features.4.weight")[15:21] == pytest.approx([0.002, 0.004, 0.006, 0.008, 0.01, 0.01])
+
+
+def test_audit_a_set_up_finds_what_costs_accuracy() -> None:
+    (faults, spoiled), (left, sound) = run("audit_a_set_up").shown.values()
+    assert [finding.code for finding in faults] == ["PG103", "PG142", "PG149"]
+    assert not left.findings
+    assert sound > spoiled
 
 
 def test_guard_a_run_is_saved() -> None:

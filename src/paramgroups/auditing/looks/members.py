@@ -1,7 +1,7 @@
 """Who is in which group: forgotten, frozen, replaced, foreign and doubled parameters."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from itertools import chain
 from typing import NamedTuple
 
@@ -65,7 +65,8 @@ def forgotten(subject: Subject) -> Iterator[Finding]:
     names = [name for name in _in_no_group(subject) if name not in stood_for]
     if names:
         total = sum(tensor.requires_grad for tensor in subject.tensors.values())
-        message = f"{len(names):,} of {total:,} trainable parameters are in no group: {listing(names)}."
+        are = "is" if len(names) == 1 else "are"
+        message = f"{len(names):,} of {total:,} trainable parameters {are} in no group: {listing(names)}."
         fix = (
             "Hand them over, optimizer.add_param_group({'params': [...]}) before the scheduler is built, or "
             "freeze them: parameter.requires_grad_(False). A filter by requires_grad leaves out what is "
@@ -80,7 +81,7 @@ def frozen(subject: Subject) -> Iterator[Finding]:
         return
     names = _distinct(row.name for _, row, tensor in subject.members if not tensor.requires_grad)
     if names:
-        message = f"{_many(names)} in groups with requires_grad=False: {listing(names)}."
+        message = f"{_counted(names, 'parameter')} in groups with requires_grad=False: {listing(names)}."
         fix = "Leave out what is never thawed: [p for p in model.parameters() if p.requires_grad]."
         yield FROZEN.finding(message, fix, names)
 
@@ -89,7 +90,7 @@ def replaced(subject: Subject) -> Iterator[Finding]:
     """Tensors in groups that stood in the model before it was changed."""
     if names := _exchanged(subject).lost:
         message = (
-            f"The groups hold {len(names):,} tensors of the shapes of {listing(names)}, but not the tensors "
+            f"The groups hold {_counted(names, 'tensor')} of the shapes of {listing(names)}, but not those "
             "that the model has now: the model was changed after the optimizer was built, or it is another."
         )
         fix = (
@@ -103,7 +104,8 @@ def foreign(subject: Subject) -> Iterator[Finding]:
     """Tensors in groups that the model does not have."""
     if extra := _exchanged(subject).extra:
         where = Counter(group.label for group, _ in extra)
-        message = f"{len(extra):,} tensors in the groups are not the model's: {_places(where)}."
+        are = "is" if len(extra) == 1 else "are"
+        message = f"{_counted(extra, 'tensor')} in the groups {are} not the model's: {_places(where)}."
         fix = "Audit all that is trained together: pg.audit(nn.ModuleList([model, criterion]), optimizer)."
         yield FOREIGN.finding(message, fix, [label for _, label in extra])
 
@@ -120,7 +122,7 @@ def doubled(subject: Subject) -> Iterator[Finding]:
                 found.setdefault(name, []).append(group.label)
     first = next(iter(found))
     message = (
-        f"{len(found):,} parameters stand in the groups more than once: {listing(found)}. "
+        f"{_counted(found, 'parameter')} in the groups more than once: {listing(found)}. "
         f'"{first}" is in {" and ".join(dict.fromkeys(found[first]))}, {len(found[first])} times.'
     )
     fix = "Give each one place: collect by identity, dict.fromkeys(parameters), and subtract what has one."
@@ -218,8 +220,8 @@ def _address(tensor: Tensor) -> tuple[object, int] | None:
     return (tensor.device, place) if place else None
 
 
-def _many(names: list[str]) -> str:
-    return f"{len(names):,} parameters stand" if len(names) > 1 else "1 parameter stands"
+def _counted(things: Sized, what: str) -> str:
+    return f"{len(things):,} {what}{'s' * (len(things) != 1)}"
 
 
 def _places(counts: Counter[str]) -> str:
