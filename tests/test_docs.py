@@ -16,6 +16,7 @@ import paramgroups as pg
 from benchmarks.measure import RESULTS
 from benchmarks.pages import page as page_on_speed
 from benchmarks.pages import quoted
+from paramgroups.auditing.checks import catalogue
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -98,6 +99,19 @@ def test_the_page_on_training_names_every_finding() -> None:
     assert rows == sorted(found for text in sources for found in re.findall(r'"(PG\d+)",\s*"(\w+)"', text))
 
 
+def test_the_page_of_findings_has_each_kind_and_each_finding_leads_there() -> None:
+    page = (ROOT / "docs" / "findings.md").read_text()
+    told = re.findall(r"^### (PG\d+)\n\*\*(.+)\*\* \((\w+)\)", page, re.MULTILINE)
+    kinds = catalogue().values()
+    assert told == [(kind.code, kind.title, kind.severity) for kind in kinds]
+    assert {kind.link.partition("#")[0] for kind in kinds} == {"docs/findings.md"}
+
+
+def test_the_page_on_the_audit_names_codes_that_there_are() -> None:
+    named = set(re.findall(r"PG\d+", (ROOT / "docs" / "audit.md").read_text()))
+    assert named <= catalogue().keys()
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_every_example_of_a_docstring_runs(module: str) -> None:
     assert doctest.testmod(import_module(module)).failed == 0
@@ -120,7 +134,8 @@ def test_public_functions_have_an_example() -> None:
         getattr(pg.recipes, name) for name in ("backbone_head", "by_magnitude", "by_type", "layer_decay")
     ]
     saving = [pg.save, pg.load, pg.name_state, pg.flatten_state, pg.unflatten_state]
-    for found in [*public, *saving, pg.per_parameter, *parts, pg.recipes.no_decay]:
+    looking = [pg.audit, pg.watch, pg.silence, pg.assert_clean]
+    for found in [*public, *saving, *looking, pg.per_parameter, *parts, pg.recipes.no_decay]:
         assert ">>> " in (found.__doc__ or ""), found
 
 

@@ -58,9 +58,11 @@ def optimizer_within(found: object) -> Optimizer | None:
         >>> optimizer_within(Wrapper(sgd)) is sgd
         True
     """
-    best = None
+    best: Optimizer | None = None
     for _ in range(DEEPEST):
         if isinstance(found, Optimizer):
+            if best is not None and _held(found) != _held(best):
+                break  # a share of what is spread over processes
             best = found
         inner = next((one for name in WITHIN if (one := _attribute(found, name)) is not None), None)
         if inner is None or inner is found:
@@ -84,6 +86,11 @@ def driver_of(found: object) -> Driver | None:
     if not callable(_attribute(found, "step")) or isinstance(found, Optimizer):
         return None
     return Driver(found, optimizer_within(_attribute(found, "optimizer")), interval)
+
+
+def _held(optimizer: Optimizer) -> frozenset[int]:
+    """The identities of the tensors in an optimizer's groups."""
+    return frozenset(id(one) for group in optimizer.param_groups for one in group["params"])
 
 
 def _attribute(found: object, name: str) -> Any:

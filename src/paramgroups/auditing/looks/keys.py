@@ -16,6 +16,7 @@ from paramgroups.errors import Finding, listing, shown
 from paramgroups.optim.hyperparameters import SWITCHES
 from paramgroups.optim.optimizer import KEYS as OF_ANY
 from paramgroups.optim.optimizer import OPTIMIZER
+from paramgroups.run.abilities import stepping
 
 MISSPELT = Kind(
     "PG110", "error", "a key that is near a real one",
@@ -119,7 +120,7 @@ def _unread(subject: Subject) -> Iterator[Unread]:
 
 
 def _plain(optimizer: Optimizer) -> frozenset[str]:
-    return KEPT | optimizer.defaults.keys()
+    return KEPT | optimizer.defaults.keys() | stepping(optimizer).defaults.keys()
 
 
 def _read(subject: Subject, optimizer: Optimizer) -> frozenset[str]:
