@@ -1,8 +1,10 @@
 """JSON and SARIF."""
 
 import json
+from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 import paramgroups as pg
@@ -64,3 +66,9 @@ def test_sarif_tells_advice_as_a_note_and_silences_as_suppressions() -> None:
     assert result["level"] == "note"
     assert result["suppressions"] == [{"kind": "external", "justification": "ok"}]
     assert "physicalLocation" not in result["locations"][0]
+
+
+def test_sarif_takes_a_path_and_nothing_else() -> None:
+    assert found().to_sarif(Path("train.py")) == found().to_sarif("train.py")
+    with pytest.raises(pg.ParamGroupsError, match="where=3 is no path"):
+        found().to_sarif(3)  # type: ignore[arg-type]  # what users do

@@ -76,7 +76,8 @@ def test_a_scheduler_that_drives_nothing_is_told() -> None:
     model = small()
     found = pg.audit(model, torch.optim.SGD(model.parameters(), lr=0.1), Stepping())
     assert [finding.code for finding in found] == ["PG190"]
-    assert "has no optimizer that it drives to look at" in found.findings[0].message
+    assert "has no optimizer that it drives" in found.findings[0].message
+    assert "pg.audit(model, optimizer, wrapper.scheduler)" in found.findings[0].fix
 
 
 def test_a_model_that_is_none_is_refused() -> None:
@@ -101,3 +102,50 @@ def test_numbers_out_of_what_groups_hold() -> None:
     assert number(torch.zeros((), device="meta")) is None
     assert number(10**400) is None
     assert number(None) is None
+
+
+@pytest.mark.parametrize("none", [None, [], [None]], ids=str)
+def test_no_optimizer_is_told(none: object) -> None:
+    found = pg.audit(small(), none)
+    assert [finding.code for finding in found] == ["PG190"]
+    assert found.findings[0].message.startswith("No optimizer was handed in")
+
+
+def test_none_among_several_is_passed_over() -> None:
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    assert not pg.audit(model, [optimizer, None], [lr_scheduler.StepLR(optimizer, 5), None]).findings
+
+
+class Unmade(torch.optim.SGD):
+    """Never calls its base's `__init__`."""
+
+    def __init__(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("groups", [None, 3, [3], [None], {"params": []}], ids=str)
+def test_groups_that_are_none_cannot_be_seen(groups: Any) -> None:
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = lr_scheduler.StepLR(optimizer, 5)
+    optimizer.param_groups = groups
+    assert [finding.code for finding in pg.audit(model, optimizer, scheduler)] == ["PG190", "PG190"]
+    assert [finding.code for finding in pg.audit(model, Unmade())] == ["PG190"]
+
+
+@pytest.mark.parametrize("params", [None, 3, iter([])], ids=["none", "number", "iterator"])
+def test_members_that_are_none_are_an_empty_group(params: Any) -> None:
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer.param_groups[0]["params"] = params
+    assert pg.audit(model, optimizer).codes == {"PG101", "PG106", "PG108"}
+
+
+def test_a_generator_of_members_is_not_used_up() -> None:
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    members = model.parameters()
+    optimizer.param_groups[0]["params"] = members
+    pg.audit(model, optimizer)
+    assert len(list(members)) == 6

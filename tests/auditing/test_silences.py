@@ -69,3 +69,11 @@ def test_what_is_no_silence_is_refused() -> None:
 def test_a_selector_that_needs_what_is_unknown_is_refused_with_its_silence() -> None:
     with pytest.raises(pg.ParamGroupsError, match=r"The silence PG101 on .* cannot be resolved"):
         pg.audit(*forgetful(), silence=[pg.silence("PG101", "[rms>0.5]", reason="x")])
+
+
+@pytest.mark.parametrize(
+    "silences", [None, 3, "PG101", pg.silence("PG101", reason="x")], ids=["none", "number", "code", "one"]
+)
+def test_what_is_no_list_of_silences_is_refused(silences: object) -> None:
+    with pytest.raises(pg.ParamGroupsError, match=r"is no list of silences.* Write silence=\[pg.silence"):
+        pg.audit(*forgetful(), silence=silences)  # type: ignore[arg-type]  # what users do

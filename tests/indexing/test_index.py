@@ -5,6 +5,7 @@ from torch import nn
 
 from paramgroups.errors import ModelError
 from paramgroups.indexing import Index, index
+from paramgroups.indexing.reading import index_with_tensors
 
 
 @pytest.fixture
@@ -39,3 +40,12 @@ def test_equal_models_have_equal_indexes() -> None:
     assert hash(first) == hash(second)
     assert first != index(nn.Linear(2, 4))
     assert repr(first) == "<Index of 2 parameters>"
+
+
+def test_the_tensors_of_the_rows_come_with_them() -> None:
+    model = nn.Sequential(nn.Embedding(4, 2), nn.Linear(2, 4, bias=False))
+    model[1].weight = model[0].weight
+    rows, tensors = index_with_tensors(model)
+    assert list(rows) == list(index(model))
+    assert list(tensors) == ["0.weight"]
+    assert tensors["0.weight"] is model[0].weight

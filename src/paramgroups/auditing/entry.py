@@ -68,13 +68,15 @@ def audit(  # noqa: PLR0913  # each is one thing that can be known of a training
         >>> [(one.code, one.severity, one.names) for one in found]
         [('PG101', 'error', ('0.weight', '0.bias'))]
     """
-    if isinstance(silence, (str, PathLike)):
+    kinds = catalogue()
+    if isinstance(silence, (str, PathLike)) and silence not in kinds:
         silence = read_silences(silence)
-    silences = check_codes(silence, catalogue())
+    silences = check_codes(silence, kinds)
     horizon = Horizon.of(steps, epochs, steps_per_epoch)
     with collector_paused():
         subject, findings = read_subject(model, optimizer, scheduler, horizon)
         findings += look(subject)
+        to_come = rates(subject)
     if subject.plan is not None:
         findings += subject.plan.check()
     if checkpoint is not None:
@@ -85,7 +87,7 @@ def audit(  # noqa: PLR0913  # each is one thing that can be known of a training
         findings += look_at(subject, trial)
         ratios = trial.ratios(subject.groups)
     left, silenced = apply(silences, findings, subject.index)
-    return Audit(_title(subject), gravest_first(left), tuple(silenced), rates(subject), ratios)
+    return Audit(_title(subject), gravest_first(left), tuple(silenced), to_come, ratios)
 
 
 def _title(subject: Subject) -> str:

@@ -60,7 +60,7 @@ def optimizer_within(found: object) -> Optimizer | None:
     """
     best: Optimizer | None = None
     for _ in range(DEEPEST):
-        if isinstance(found, Optimizer):
+        if isinstance(found, Optimizer) and _has_groups(found):
             if best is not None and _held(found) != _held(best):
                 break  # a share of what is spread over processes
             best = found
@@ -91,6 +91,12 @@ def driver_of(found: object) -> Driver | None:
 def _held(optimizer: Optimizer) -> frozenset[int]:
     """The identities of the tensors in an optimizer's groups."""
     return frozenset(id(one) for group in optimizer.param_groups for one in group["params"])
+
+
+def _has_groups(found: Optimizer) -> bool:
+    """Whether its groups can be looked at: a class that never calls its base's `__init__` has none."""
+    groups = _attribute(found, "param_groups")
+    return isinstance(groups, (list, tuple)) and all(isinstance(one, dict) for one in groups)
 
 
 def _attribute(found: object, name: str) -> Any:

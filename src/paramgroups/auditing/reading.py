@@ -1,16 +1,16 @@
 """From what is handed in to the subject of an audit; what cannot be seen inside is told."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from paramgroups.auditing.kinds import Kind
-from paramgroups.auditing.objects import driver_of, optimizer_within
+from paramgroups.auditing.objects import WITHIN, driver_of, optimizer_within
 from paramgroups.auditing.subject import Group, Subject
-from paramgroups.errors import Finding, shown
-from paramgroups.indexing import index, named_parameters
+from paramgroups.errors import Finding, listing, shown
+from paramgroups.indexing.reading import index_with_tensors
 from paramgroups.schedules import Horizon
 
 UNSEEN = Kind(
@@ -34,27 +34,22 @@ def read_subject(
     Raises:
         ModelError: The model cannot be indexed.
     """
-    found = index(model)
-    tensors = {name: one for name, one in named_parameters(model) if found[name].name == name}
+    found, tensors = index_with_tensors(model)
     handed = [(one, optimizer_within(one)) for one in _several(optimizer)]
     driven = [(one, driver_of(one)) for one in _several(scheduler)]
     optimizers = tuple({id(one): one for _, one in handed if one is not None}.values())
     names = {id(tensor): name for name, tensor in tensors.items()}
     groups = tuple(group for at in range(len(optimizers)) for group in _groups(optimizers, at, names))
     drivers = tuple(one for _, one in driven if one is not None and one.optimizer is not None)
-    unseen = [_unseen("optimizer", one, "param_groups") for one, seen in handed if seen is None]
-    unseen += [
-        _unseen("scheduler", one, "optimizer that it drives")
-        for one, seen in driven
-        if seen is None or seen.optimizer is None
-    ]
+    unseen = [] if handed else [_nothing()]
+    unseen += [_unseen_optimizer(one) for one, seen in handed if seen is None]
+    unseen += [_unseen_scheduler(one) for one, seen in driven if seen is None or seen.optimizer is None]
     return Subject(model, found, tensors, groups, optimizers, drivers, horizon), unseen
 
 
 def _several(given: Any) -> Sequence[Any]:
-    if given is None:
-        return ()
-    return given if isinstance(given, (list, tuple)) else (given,)
+    several = given if isinstance(given, (list, tuple)) else (given,)
+    return [one for one in several if one is not None]
 
 
 def _groups(optimizers: Sequence[Optimizer], at: int, names: Mapping[int, str]) -> Iterable[Group]:
@@ -75,14 +70,36 @@ def _label(place: int, settings: Mapping[str, Any]) -> str:
 def _tensors(params: Any) -> tuple[Tensor, ...]:
     if isinstance(params, Tensor):
         return (params,)
-    return tuple(one for one in params if isinstance(one, Tensor))
+    # A generator is left as it is: to look into it is to use it up.
+    return tuple(one for one in params if isinstance(one, Tensor)) if isinstance(params, Collection) else ()
 
 
-def _unseen(what: str, found: object, lacks: str) -> Finding:
-    kind = type(found)
+def _nothing() -> Finding:
+    message = "No optimizer was handed in, so that nothing can be told of groups and rates."
+    return UNSEEN.finding(message, "Hand in what steps the model: pg.audit(model, optimizer).")
+
+
+def _unseen_optimizer(found: object) -> Finding:
     message = (
-        f"What was handed in as {what}, {kind.__module__}.{kind.__qualname__} ({shown(found)}), is no "
-        f"torch {what}, has no {lacks} to look at, and holds none under a name that is known."
+        f"What was handed in as optimizer, {_described(found)}, is no torch optimizer with groups, and holds "
+        f"none under a name that is known ({listing(WITHIN)})."
     )
-    fix = f"Hand in the torch {what} within it: pg.audit(model, {'wrapper.' + what})."
+    fix = "Hand in torch's optimizer itself, pg.audit(model, wrapper.optimizer), or several in a list."
     return UNSEEN.finding(message, fix)
+
+
+def _unseen_scheduler(found: object) -> Finding:
+    message = (
+        f"What was handed in as scheduler, {_described(found)}, has no optimizer that it drives, and holds "
+        "no scheduler that has one."
+    )
+    fix = (
+        "Hand in the scheduler itself, such as pg.audit(model, optimizer, wrapper.scheduler), or several in "
+        "a list."
+    )
+    return UNSEEN.finding(message, fix)
+
+
+def _described(found: object) -> str:
+    kind = type(found)
+    return f"{kind.__module__}.{kind.__qualname__} ({shown(found)})"

@@ -4,12 +4,13 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from os import PathLike, fspath
 from types import MappingProxyType
 from typing import NamedTuple, get_args
 
 from paramgroups.auditing.forms import Data, finding_data, numbers, sarif, silenced_data
 from paramgroups.auditing.silences import Silenced
-from paramgroups.errors import Finding, PlanError, Severity, nearest
+from paramgroups.errors import Finding, PlanError, Severity, nearest, shown
 
 LEVELS: tuple[Severity, ...] = get_args(Severity)
 """From the gravest to the lightest."""
@@ -90,12 +91,18 @@ class Audit:
         }
         return json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False)
 
-    def to_sarif(self, where: str | None = None) -> str:
+    def to_sarif(self, where: str | PathLike[str] | None = None) -> str:
         """The findings in SARIF 2.1.0, as tools of code review take them.
 
         Args:
             where: The file that findings are shown at, such as that of the training script.
+
+        Raises:
+            PlanError: It is no path.
         """
+        where = fspath(where) if isinstance(where, PathLike) else where
+        if where is not None and not isinstance(where, str):
+            raise PlanError(f'where={shown(where)} is no path. Write where="train.py".')
         return json.dumps(sarif(self.findings, self.silenced, where), indent=2, ensure_ascii=False)
 
     def __str__(self) -> str:

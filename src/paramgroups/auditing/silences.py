@@ -15,6 +15,7 @@ IDLE = Kind(
     "What it was for is mended or has another name; left there, it may hide what comes later.",
 )  # fmt: skip
 KINDS = (IDLE,)
+WRITTEN = 'Write silence=[pg.silence("PG121", "embed", reason="…")].'
 OF_PLANS = re.compile(r"PG0\d\d")
 """What the check of a plan finds, where an audit is of one."""
 
@@ -68,17 +69,18 @@ def silence(code: str, selector: str | Selector | None = None, *, reason: str) -
     return Silence(code.upper(), None if selector is None else as_selector(selector), reason.strip())
 
 
-def check_codes(silences: Iterable[object], known: Mapping[str, Kind]) -> tuple[Silence, ...]:
+def check_codes(silences: object, known: Mapping[str, Kind]) -> tuple[Silence, ...]:
     """The silences, each of a kind that there is.
 
     Raises:
-        PlanError: One is no silence, or of a kind that there is not.
+        PlanError: They are no list, one is no silence, or of a kind that there is not.
     """
+    if isinstance(silences, (str, Silence)) or not isinstance(silences, Iterable):
+        raise PlanError(f"silence={shown(silences)} is no list of silences, and no file of them. {WRITTEN}")
     found = []
     for one in silences:
         if not isinstance(one, Silence):
-            fix = 'Write silence=[pg.silence("PG121", "embed", reason="…")].'
-            raise PlanError(f"silence= holds {shown(one)}, which is no silence. {fix}")
+            raise PlanError(f"silence= holds {shown(one)}, which is no silence. {WRITTEN}")
         if one.code not in known and not OF_PLANS.fullmatch(one.code):
             raise PlanError(f'"{one.code}" is no kind of finding. {nearest(one.code, known)}')
         found.append(one)

@@ -87,6 +87,11 @@ class Subject:
         """The identities of all tensors in the groups."""
         return frozenset(id(tensor) for group in self.groups for tensor in group.params)
 
+    @cached_property
+    def modules(self) -> tuple[nn.Module, ...]:
+        """All modules of the model, each once."""
+        return tuple(self.model.modules())
+
     def row(self, name: str) -> Row:
         """What the index knows of a parameter."""
         return self.index[name]

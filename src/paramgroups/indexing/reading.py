@@ -12,7 +12,7 @@ from paramgroups.errors import ModelError, listing
 from paramgroups.indexing.depth import Declaration, Level, calls, find_levels
 from paramgroups.indexing.index import Index
 from paramgroups.indexing.pause import collector_paused
-from paramgroups.indexing.places import Found, found, places
+from paramgroups.indexing.places import Found, Place, found, places
 from paramgroups.indexing.roles import joined, most_telling
 from paramgroups.indexing.row import Row
 from paramgroups.indexing.traits import Trait, traits
@@ -48,7 +48,29 @@ def index(model: nn.Module, *, depth: Declaration | None = None, example: Any = 
         [('0.weight', 'linear', 0), ('1.weight', 'norm', 0), ('3.weight', 'head', 1)]
     """
     walk = list(places(model))
+    return _index(model, walk, found(walk), depth, example)
+
+
+@collector_paused()
+def index_with_tensors(model: nn.Module) -> tuple[Index, dict[str, nn.Parameter]]:
+    """The index of a model, and the live tensor of each of its rows by name, out of one walk.
+
+    Args:
+        model: Any module.
+
+    Raises:
+        ModelError: It cannot be indexed.
+    """
+    walk = list(places(model))
     names = found(walk)
+    rows = _index(model, walk, names, None, None)
+    known = {one.name: one.tensor for one in names}
+    return rows, {row.name: known[row.name] for row in rows}
+
+
+def _index(
+    model: nn.Module, walk: Sequence[Place], names: Sequence[Found], depth: Declaration | None, example: Any
+) -> Index:
     _refuse_lazy(names)
     order = None if example is None else calls(model, example)
     known = traits(walk, names, order)

@@ -67,6 +67,19 @@ def test_equal_decay_over_rates_far_apart_is_told() -> None:
     assert "takes off the slowest is 100 times less" in findings[0].message
 
 
+def test_decay_that_is_scaled_as_told_is_sound() -> None:
+    model = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False))
+    groups = [{"params": [p], "lr": lr} for p, lr in zip(model.parameters(), (1e-5, 1e-3), strict=True)]
+    optimizer = AdamW(groups, weight_decay=0.1)
+    (finding,) = look(model, optimizer)
+    assert finding.fix.endswith(
+        'for group in optimizer.param_groups: group["weight_decay"] *= 0.001 / group["lr"].'
+    )
+    for group in optimizer.param_groups:
+        group["weight_decay"] *= 0.001 / group["lr"]
+    assert not look(model, optimizer)
+
+
 def test_rates_ten_times_apart_or_decay_in_the_gradient_are_sound() -> None:
     assert not two(1e-4, 1e-3, weight_decay=0.1)
     assert not two(1e-5, 1e-3, SGD, weight_decay=0.1)

@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from typing import Any
 
 import torch
 from torch import nn
@@ -145,3 +146,10 @@ def test_float_masters_of_a_half_model_stand_for_its_parameters() -> None:
         masters[0].add_(1.0)
     findings = look(model, torch.optim.SGD(masters, lr=0.1))
     assert [(one.code, one.names) for one in findings] == [("PG103", ("0.weight",))]
+
+
+def test_many_empty_groups_are_one_finding() -> None:
+    model = small()
+    groups: list[dict[str, Any]] = [{"params": list(model.parameters())}, {"params": []}, {"params": []}]
+    (finding,) = look(model, torch.optim.SGD(groups, lr=0.1))
+    assert finding.message == "Group 1, group 2 hold no parameters."

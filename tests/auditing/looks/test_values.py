@@ -31,7 +31,8 @@ def having(settings: dict[str, Any], cls: Any = Adam) -> list[Finding]:
     [
         {"lr": "1e-4"}, {"lr": -1e-3}, {"lr": float("nan")}, {"lr": float("inf")}, {"lr": None},
         {"weight_decay": "0.1"}, {"weight_decay": -0.1}, {"betas": (0.9, 1.0)}, {"betas": (-0.1, 0.9)},
-        {"betas": "0.9"}, {"eps": -1e-8}, {"lr": torch.tensor(-1.0)}, {"lr": 10**400},
+        {"betas": "0.9"}, {"betas": 0.9}, {"betas": (0.9,)}, {"lr": [1e-3]},
+        {"eps": -1e-8}, {"lr": torch.tensor(-1.0)}, {"lr": 10**400},
     ],
     ids=str,
 )  # fmt: skip
@@ -51,6 +52,14 @@ def test_a_value_of_the_wrong_type_or_out_of_its_domain_is_an_error(settings: di
 )  # fmt: skip
 def test_values_that_torch_takes_are_sound(settings: dict[str, Any]) -> None:
     assert "PG112" not in codes(having(settings))
+
+
+def test_what_is_several_numbers_is_told_as_such() -> None:
+    (finding,) = having({"betas": (0.9, 1.0)})
+    assert finding.message == "Group 0: betas is (0.9, 1.0), and it is 2 numbers, each from 0 to below 1."
+    assert finding.fix == 'Write as many: {"params": …, "betas": (0.9, 0.999)}.'
+    assert "YAML" in having({"lr": "1e-4"})[0].fix
+    assert "YAML" not in having({"lr": -1e-4})[0].fix
 
 
 def test_equal_slips_are_told_once_with_their_groups() -> None:

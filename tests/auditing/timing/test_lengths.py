@@ -62,8 +62,8 @@ def test_a_length_in_the_other_count_is_told_as_such() -> None:
         "CosineAnnealingLR has T_max=30, and training takes 3,000 updates, 30 epochs; its length is in "
         "epochs, and it is stepped after each update."
     )
-    assert (
-        by_step.fix == "T_max=3000 where it is stepped after each update, or T_max=30 where after each epoch."
+    assert by_step.fix == (
+        "T_max=3000 where it is stepped after each update, or T_max=30 where it is stepped after each epoch."
     )
     by_epoch = look(cosine(3000), "epoch", epochs=30, steps_per_epoch=100)[0]
     assert "its length is in updates, and it is stepped after each epoch" in by_epoch.message
@@ -111,3 +111,12 @@ def test_a_polynomial_or_a_first_part_that_has_ended_stays_where_it_is() -> None
     scheduler = torchs.SequentialLR(optimizer, parts, [5])
     train(model, optimizer, 8, scheduler.step)
     assert not found(CHECKS, subject_of(model, optimizer, scheduler))
+
+
+def test_a_warm_up_before_timms_length_is_told_apart() -> None:
+    (finding,) = look(lambda o: timms.CosineLRScheduler(o, 30, warmup_t=5, warmup_prefix=True), epochs=30)
+    assert (
+        finding.message == "CosineLRScheduler has t_initial=30 after 5 ticks, and training takes 30 epochs."
+    )
+    assert finding.fix == "t_initial=25 where it is stepped after each epoch."
+    assert not look(lambda o: timms.CosineLRScheduler(o, 25, warmup_t=5, warmup_prefix=True), epochs=30)

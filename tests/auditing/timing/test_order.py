@@ -226,3 +226,11 @@ def test_schedulers_and_optimizers_of_accelerate() -> None:
     assert not look(live, stepped, ticked, steps=100)
     other = torchs.StepLR(SGD(model.parameters(), lr=0.1), 30)
     assert codes(look(live, stepped, other)) == ["PG140"]
+
+
+def test_a_plateau_over_an_optimizer_that_keeps_nothing_is_sound() -> None:
+    model = small()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    scheduler = torchs.ReduceLROnPlateau(optimizer)
+    train(model, optimizer, 3, lambda: scheduler.step(1.0))
+    assert not look(model, optimizer, scheduler)

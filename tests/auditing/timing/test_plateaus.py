@@ -60,3 +60,14 @@ def test_the_greedy_schedule_of_transformers_has_a_floor_of_its_own() -> None:
     assert codes(found(CHECKS, subject_of(model, optimizer, greedy))) == ["PG143"]
     free = transformers.optimization.GreedyLR(optimizer, min_lr=0.0)
     assert not found(CHECKS, subject_of(model, optimizer, free))
+
+
+def test_groups_of_one_cause_are_one_finding() -> None:
+    model = small()
+    optimizer = SGD([{"params": [p]} for p in model.parameters()], lr=1e-4)
+    (finding,) = found(CHECKS, subject_of(model, optimizer, ReduceLROnPlateau(optimizer, min_lr=1e-3)))
+    assert finding.message == (
+        "Group 0 has the rate 0.0001, below min_lr=0.001. So it is with group 1, group 2, group 3, group 4, "
+        "group 5."
+    )
+    assert len(finding.names) == 6

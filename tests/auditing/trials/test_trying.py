@@ -276,6 +276,46 @@ def test_a_scheduler_that_cannot_be_copied_stands_still() -> None:
     assert trial.untaken[0].startswith("The schedulers stand still in it")
 
 
+def test_a_scheduler_that_has_ended_stands_still() -> None:
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    trial = try_steps(
+        subject_of(model, optimizer, OneCycleLR(optimizer, 0.1, total_steps=2)), squares, batch()
+    )
+    assert (trial.steps, trial.untaken) == (3, ())
+
+
+def test_a_loss_that_gives_up_after_the_last_step_is_told_so() -> None:
+    calls = iter(range(3))
+
+    def loss(model: nn.Module, given: Tensor) -> Tensor:
+        next(calls)
+        return squares(model, given)
+
+    trial = try_steps(sgd_of(nn.Linear(4, 2)), loss, batch())
+    assert trial.steps == 3
+    assert trial.untaken[0].startswith("The loss after all steps ended with StopIteration")
+
+
+def test_generators_that_the_loss_draws_from_are_kept() -> None:
+    torchs, numpys, own = torch.Generator(), np.random.default_rng(0), random.Random(0)  # noqa: S311  # no secret
+
+    def loss(model: nn.Module, given: Tensor) -> Tensor:
+        noise = torch.rand(4, generator=torchs) * numpys.random() * own.random()
+        return squares(model, given + noise)
+
+    before = [torchs.get_state().tolist(), numpys.bit_generator.state, own.getstate()]
+    assert try_steps(sgd_of(nn.Linear(4, 2)), loss, batch()).steps == 3
+    assert [torchs.get_state().tolist(), numpys.bit_generator.state, own.getstate()] == before
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex64, torch.complex128], ids=str)
+def test_wide_dtypes_are_tried(dtype: torch.dtype) -> None:
+    model = nn.Linear(4, 2, dtype=dtype)
+    trial = try_steps(sgd_of(model), lambda one, given: one(given).abs().mean(), batch().to(dtype))
+    assert (trial.steps, trial.untaken) == (3, ())
+
+
 def test_wrappers_that_only_run_a_model_are_left_out() -> None:
     model = nn.Linear(4, 2)
     compiled: Any = torch.compile(model, backend="eager")

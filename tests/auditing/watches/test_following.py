@@ -239,3 +239,44 @@ def test_schedules_that_are_written_by_hand_from_the_base_are_sound(
     change: Callable[[dict[str, Any], int], float],
 ) -> None:
     assert not codes(watched(None, by_hand(change)))
+
+
+def test_a_warmup_by_hand_that_ends_at_what_the_scheduler_gave_is_sound() -> None:
+    def loop(model: nn.Module, optimizer: Any, scheduler: Any) -> None:
+        for step in range(32):
+            if step < 8:
+                optimizer.param_groups[0]["lr"] = 0.01 * (step + 1) / 8
+            update(model, optimizer)
+            if step % 8 == 7:
+                scheduler.step()
+
+    for name in ("lambda", "steps", "cosine"):
+        assert not codes(watched(MAKERS[name], loop))
+
+
+def test_a_host_that_makes_a_scheduler_of_its_own_leaves_the_first_one_idle() -> None:
+    def loop(model: nn.Module, optimizer: Any, _: Any) -> None:
+        optimizer.load_state_dict(optimizer.state_dict())  # hosts do, and the groups are other dicts then
+        each_update(model, optimizer, LambdaLR(optimizer, lambda step: min(1.0, step / 8)))
+
+    assert not codes(watched(MAKERS["lambda"], loop))
+
+
+def test_a_scheduler_whose_ticks_change_nothing_may_stay_idle() -> None:
+    makers = (lambda optimizer: LambdaLR(optimizer, lambda _: 1.0), lambda optimizer: StepLR(optimizer, 30))
+    for make in makers:
+        assert not codes(watched(make, lambda model, optimizer, _: updates(model, optimizer, 12)))
+
+
+def test_a_loop_that_breaks_off_in_its_first_epoch_had_no_time_for_a_tick() -> None:
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    watch = watching(model, optimizer, StepLR(optimizer, 5))
+
+    def loop() -> None:
+        updates(model, optimizer, 12)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), watch:
+        loop()
+    assert not codes(watch)

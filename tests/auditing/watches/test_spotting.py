@@ -6,7 +6,8 @@ from torch import nn
 
 from paramgroups.auditing.watches.allowing import Allowance
 from paramgroups.auditing.watches.spotting import AT_ONCE, SAMPLE, Turns, _sample
-from tests.auditing.watches.watched import told, update, updates, watching
+from tests.auditing.setups import small
+from tests.auditing.watches.watched import loss_of, told, update, updates, watching
 
 
 def test_each_has_its_turn() -> None:
@@ -71,3 +72,18 @@ def test_looks_wait_until_what_they_took_is_paid_back() -> None:
     assert allowance.open()
     allowance.spend(0.001)
     assert allowance.open()
+
+
+def test_one_that_is_frozen_on_the_way_and_moved_by_its_momentum_is_found() -> None:
+    for to_none in (False, True):
+        model = small()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+        watch = watching(model, optimizer)
+        with watch:
+            for step in range(12):
+                model[0].requires_grad_(requires_grad=step < 6)
+                loss_of(model).backward()
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=to_none)
+        assert [one.code for one in watch] == ([] if to_none else ["PG404"])
+        assert all(one.names == ("0.weight", "0.bias") for one in watch)

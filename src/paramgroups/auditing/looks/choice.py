@@ -1,6 +1,6 @@
 """Optimizers that do not suit what they step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -32,7 +32,7 @@ DENSE_MODULES = "torch.nn."
 
 def unsuited(subject: Subject) -> Iterator[Finding]:
     """Gradients of a layout that the rule does not take."""
-    sparse, dense = _layouts(subject.model)
+    sparse, dense = _layouts(subject.modules)
     if not sparse and all(rule_of(group) != SPARSE for group in subject.groups):
         return
     refused, spread = [], []
@@ -81,10 +81,10 @@ def _shown(group: Group) -> str:
     return f"{type(group.optimizer).__name__}{decay}"
 
 
-def _layouts(model: nn.Module) -> tuple[set[int], set[int]]:
+def _layouts(modules: Iterable[nn.Module]) -> tuple[set[int], set[int]]:
     """The weights whose gradients are sparse, and those of torch's layers whose are not, by identity."""
     sparse, dense = set[int](), set[int]()
-    for module in model.modules():
+    for module in modules:
         own: Any = module._parameters  # noqa: SLF001  # `parameters` would hide ties
         if type(module).__module__.startswith(DENSE_MODULES):
             chosen = sparse if getattr(module, "sparse", False) is True else dense

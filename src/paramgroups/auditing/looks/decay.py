@@ -75,8 +75,8 @@ def weakened(subject: Subject) -> Iterator[Finding]:
                 "less than what it takes off the fastest."
             )
             fix = (
-                "If each should decay alike, scale the decay against the rate: "
-                'group["weight_decay"] *= top / group["lr"].'
+                "If each should decay alike, scale the decay against the rate before the scheduler is built: "
+                f'for group in optimizer.param_groups: group["weight_decay"] *= {max(rates):g} / group["lr"].'
             )
             held = {id(group) for group in slow}
             names = [row.name for group, row, _ in subject.trained if id(group) in held]

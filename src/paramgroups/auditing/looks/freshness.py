@@ -1,6 +1,6 @@
 """What is pretrained and what is fresh, told from the values alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import isclose
 
 import torch
@@ -77,7 +77,7 @@ def _is_pretrained(subject: Subject) -> bool:
     known = [(row.name, row.role) for row in subject.index if row.role == "norm"]
     scales = [name for name, _ in known if name.endswith("weight")]
     step = max(1, len(scales) // ENOUGH)
-    return any(_is_trained(subject, name) for name in scales[::step]) or _has_statistics(subject.model)
+    return any(_is_trained(subject, name) for name in scales[::step]) or _has_statistics(subject.modules)
 
 
 def _is_trained(subject: Subject, name: str) -> bool:
@@ -91,11 +91,11 @@ def _differs(numbers: Tensor) -> bool:
     return bool((numbers != numbers[0]).any())
 
 
-def _has_statistics(model: nn.Module) -> bool:
+def _has_statistics(modules: Iterable[nn.Module]) -> bool:
     """Whether the statistics of batch norm are those of a training."""
     counts = [
         one.num_batches_tracked
-        for one in model.modules()
+        for one in modules
         if isinstance(one, _NormBase) and isinstance(one.num_batches_tracked, torch.Tensor)
     ]
     return any(not count.is_meta and int(count) > LONG for count in counts[:ENOUGH])

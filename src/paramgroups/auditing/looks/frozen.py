@@ -51,7 +51,7 @@ class Norms:
         if subject.plan is not None or not any(one.requires_grad for one in subject.tensors.values()):
             return []
         found: list[tuple[str, Any]] = []
-        if not any(map(_is_counting, subject.model.modules())):
+        if not any(map(_is_counting, subject.modules)):
             return found
         above = None
         for path, module in subject.model.named_modules():
@@ -150,7 +150,7 @@ def left(subject: Subject) -> Iterator[Finding]:
 
 def disagreeing(subject: Subject) -> Iterator[Finding]:
     """Wrapped models of which another number of parameters is trained than when they were wrapped."""
-    for module in subject.model.modules():
+    for module in subject.modules:
         if isinstance(module, DistributedDataParallel):
             then, now = _counted(module)
             if then != now:

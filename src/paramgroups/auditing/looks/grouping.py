@@ -19,7 +19,8 @@ MANY = Kind(
 
 FEWEST = 8
 """So few groups cost nothing that can be felt."""
-NAMING = frozenset({"params", "param_names", "name"})
+APART = frozenset({"params", "param_names", "name", "lr", "initial_lr"})
+"""What names a group, and its rate, which is looked at by itself."""
 GIVEN = frozenset({"base_lrs", "_last_lr"})
 """What schedulers keep for each group of what the groups have themselves."""
 
@@ -57,7 +58,7 @@ def _settings(group: Group, lists: list[list[Any]], optimizer: Optimizer) -> Any
     told = [
         (key, value)
         for key, value in own.items()
-        if key not in NAMING and key not in ("lr", "initial_lr") and not _is_label(key, value, optimizer)
+        if key not in APART and not _is_label(key, value, optimizer)
     ]
     whole = (_plain(rate), tuple(sorted(told)), tuple(_plain(one[group.number]) for one in lists))
     return whole if _is_hashable(whole) else repr(whole)

@@ -114,7 +114,8 @@ def _schedulers(subject: Subject) -> list[str]:
 def _unread(subject: Subject) -> Iterator[Unread]:
     for optimizer in subject.optimizers:
         groups = [group for group in subject.groups if group.optimizer is optimizer]
-        unknown = {key for group in groups for key in group.settings.keys() - _plain(optimizer)}
+        plain = _plain(optimizer)
+        unknown = {key for group in groups for key in group.settings.keys() - plain}
         if unknown and (unknown := unknown - _read(subject, optimizer)):
             yield from filter(None, (_judged(key, groups, optimizer) for key in sorted(unknown, key=str)))
 

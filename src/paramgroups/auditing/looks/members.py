@@ -106,7 +106,10 @@ def foreign(subject: Subject) -> Iterator[Finding]:
         where = Counter(group.label for group, _ in extra)
         are = "is" if len(extra) == 1 else "are"
         message = f"{_counted(extra, 'tensor')} in the groups {are} not the model's: {_places(where)}."
-        fix = "Audit all that is trained together: pg.audit(nn.ModuleList([model, criterion]), optimizer)."
+        fix = (
+            "Audit all that is trained together: pg.audit(nn.ModuleList([model, criterion]), optimizer). "
+            "Where the model had them once, as before a merge of LoRA, build the optimizer anew."
+        )
         yield FOREIGN.finding(message, fix, [label for _, label in extra])
 
 
@@ -131,14 +134,15 @@ def doubled(subject: Subject) -> Iterator[Finding]:
 
 def empty(subject: Subject) -> Iterator[Finding]:
     """Groups that hold nothing."""
-    for group in subject.groups:
-        if not group.params:
-            tied = [row for row in subject.index if row.aliases]
-            message = f"{group.label[0].upper()}{group.label[1:]} holds no parameters."
-            if tied:
-                message += f' Tied weights have one name: "{tied[0].aliases[0]}" is "{tied[0].name}".'
-            fix = "Leave it out, or look what its filter asks for; a generator can be used once: list(...)."
-            yield EMPTY.finding(message, fix)
+    labels = [group.label for group in subject.groups if not group.params]
+    if labels:
+        where = listing(labels)
+        verb = "holds" if len(labels) == 1 else "hold"
+        message = f"{where[0].upper()}{where[1:]} {verb} no parameters."
+        if tied := next((row for row in subject.index if row.aliases), None):
+            message += f' Tied weights have one name: "{tied.aliases[0]}" is "{tied.name}".'
+        fix = "Leave it out, or look what its filter asks for; a generator can be used once: list(...)."
+        yield EMPTY.finding(message, fix)
 
 
 def shared(subject: Subject) -> Iterator[Finding]:
@@ -195,12 +199,14 @@ def _is_master(tensor: Tensor, parameter: Tensor) -> bool:
 
 
 def _foreign(subject: Subject) -> list[tuple[Group, str, Tensor]]:
-    names = subject.names
+    strangers = subject.held.difference(subject.names)
+    if not strangers:
+        return []
     found = {
         id(tensor): (group, label, tensor)
         for group in subject.groups
         for label, tensor in zip(group.names, group.params, strict=True)
-        if id(tensor) not in names
+        if id(tensor) in strangers
     }
     return list(found.values())
 

@@ -1,6 +1,6 @@
 """Rates against the weights that they move: too large, or too small."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from math import isfinite
 from typing import NamedTuple
 
@@ -44,7 +44,7 @@ class Sample(NamedTuple):
 def huge(subject: Subject) -> Iterator[Finding]:
     """Rates larger than most weights of their group."""
     found: dict[int, list[tuple[Sample, float]]] = {}
-    for one in _samples(subject, FLOATS, _rates(subject, min)):
+    for one in _samples(subject, FLOATS, min):
         if (size := rms(one.numbers)) >= FRESH:
             found.setdefault(id(one.group), []).append((one, size))
     large = [[pair for pair in pairs if pair[0].rate > pair[1]] for pairs in found.values()]
@@ -65,7 +65,7 @@ def huge(subject: Subject) -> Iterator[Finding]:
 
 def lost(subject: Subject) -> Iterator[Finding]:
     """Half-precision weights that a typical step leaves as they are."""
-    halves = [one for one in _samples(subject, HALVES, _rates(subject, max)) if _rounds(one.group)]
+    halves = [one for one in _samples(subject, HALVES, max) if _rounds(one.group)]
     shares = [(one, share) for one in halves if (share := _lost(one)) > MOST]
     if 2 * len(shares) > len(halves):
         first, share = shares[0]
@@ -82,23 +82,26 @@ def lost(subject: Subject) -> Iterator[Finding]:
 
 
 def _samples(
-    subject: Subject, dtypes: tuple[torch.dtype, ...], rates: Mapping[int, float]
+    subject: Subject, dtypes: tuple[torch.dtype, ...], chosen: Callable[[float, float], float]
 ) -> Iterator[Sample]:
     """Matrices under rules whose step is about the rate, each with some of its numbers."""
-    rates = {id(one): rates.get(id(one), 0.0) for one in subject.groups if rule_of(one) in ADAPTIVE}
-    trained = [
+    matrices = (one for one in subject.trained if one[2].ndim > 1 and one[2].dtype in dtypes)
+    trained = some([
         (group, row, tensor)
-        for group, row, tensor in subject.trained
-        if rates.get(id(group)) and tensor.ndim > 1 and tensor.dtype in dtypes and "lora_B" not in row.roles
-    ]
-    for group, row, tensor in some(trained):
-        if (numbers := sampled(tensor)) is not None:
-            yield Sample(group, row.name, tensor.dtype, rates[id(group)], numbers)
+        for group, row, tensor in matrices
+        if "lora_B" not in row.roles and rule_of(group) in ADAPTIVE
+    ])  # fmt: skip
+    rates = _rates(subject, {id(group): group for group, *_ in trained}.values(), chosen)
+    for group, row, tensor in trained:
+        if (rate := rates[id(group)]) and (numbers := sampled(tensor)) is not None:
+            yield Sample(group, row.name, tensor.dtype, rate, numbers)
 
 
-def _rates(subject: Subject, chosen: Callable[[float, float], float]) -> dict[int, float]:
+def _rates(
+    subject: Subject, groups: Iterable[Group], chosen: Callable[[float, float], float]
+) -> dict[int, float]:
     """Of each group the smaller, or the larger, of what was asked for and what its schedule will give."""
-    found = {id(group): rate for group in subject.groups if (rate := peak(group))}
+    found = {id(group): peak(group) or 0.0 for group in groups}
     courses = [course_of(subject, driver) for driver in subject.drivers]
     for course in filter(None, courses):
         for group, line in zip(course.groups, course.rates, strict=True):

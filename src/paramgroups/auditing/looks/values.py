@@ -52,11 +52,18 @@ def outside(subject: Subject) -> Iterator[Finding]:
         found.setdefault((key, shown(value)), []).append(group)
     for (key, value), groups in found.items():
         where = listing([group.label for group in groups], 3)
-        message = f"{where[0].upper()}{where[1:]}: {key} is {value}, and it is a number {KNOWN[key]}."
-        fix = (
-            f'Write a number: {{"params": …, "{key}": …}}. YAML reads 1e-4 as a text, and 1.0e-4 as a number.'
-        )
-        yield OUTSIDE.finding(message, fix, listed(groups))
+        default = groups[0].optimizer.defaults[key]
+        what = f"{len(default)} numbers, each" if isinstance(default, (tuple, list)) else "a number"
+        message = f"{where[0].upper()}{where[1:]}: {key} is {value}, and it is {what} {KNOWN[key]}."
+        yield OUTSIDE.finding(message, _fix(key, groups[0]), listed(groups))
+
+
+def _fix(key: str, group: Group) -> str:
+    default = group.optimizer.defaults[key]
+    if isinstance(default, (tuple, list)):
+        return f'Write as many: {{"params": …, "{key}": {shown(default)}}}.'
+    reading = " YAML reads 1e-4 as a text, and 1.0e-4 as a number."
+    return f'Write a number: {{"params": …, "{key}": …}}.{reading * isinstance(group.settings[key], str)}'
 
 
 def one_tensor(subject: Subject) -> Iterator[Finding]:
@@ -110,15 +117,17 @@ def far(subject: Subject) -> Iterator[Finding]:
 def _suspects(subject: Subject) -> Iterator[tuple[Group, str, Any]]:
     """Each value that is not what it should be; equal ones of an optimizer are looked at once."""
     sound: set[tuple[Any, ...]] = set()
+    known = {id(one): _known(one) for one in subject.optimizers}
     for group in subject.groups:
-        known = _known(group.optimizer)
+        judged = known[id(group.optimizer)]
         for key, value in group.settings.items():
-            if key not in known:
+            if key not in judged:
                 continue
             mark = (id(group.optimizer), key, type(value), _mark(value))
             if mark in sound:
                 continue
-            if _fits(value, KNOWN[key]) or value is group.optimizer.defaults.get(key) is None:
+            default = group.optimizer.defaults[key]
+            if _is_alike(value, default, KNOWN[key]) or value is default is None:
                 sound.add(mark)
             else:
                 yield group, key, value
@@ -133,12 +142,19 @@ def _mark(value: object) -> Any:
     return value if isinstance(value, (int, float, str)) else id(value)
 
 
+def _is_alike(value: object, default: object, domain: Domain) -> bool:
+    """Whether a value is a number of a domain, or as many of them as the default is."""
+    if not isinstance(default, (tuple, list)):
+        return _fits(value, domain)
+    if not isinstance(value, (tuple, list)) or len(value) != len(default):
+        return False
+    return all(one is None or _fits(one, domain) for one in value)
+
+
 def _fits(value: object, domain: Domain) -> bool:
-    """Whether a value is a number of a domain, or several; what cannot be read is believed."""
+    """Whether a value is a number of a domain; what cannot be read is believed."""
     if isinstance(value, Tensor):
         return value.is_meta or value.numel() != 1 or _fits(value.item(), domain)
-    if isinstance(value, (tuple, list)):
-        return all(one is None or _fits(one, domain) for one in value)
     if not isinstance(value, Real):
         return False
     try:

@@ -1,13 +1,14 @@
 """What a load by position leaves over: parameters of which nothing is saved, and state that nobody reads."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from torch import Tensor
 
 from paramgroups.auditing.resumes.kinds import UNMATCHED
 from paramgroups.auditing.resumes.positions import Positions
 from paramgroups.errors import Finding, listing
-from paramgroups.optim.remembered import differ, is_familiar, needs_of
+from paramgroups.optim.remembered import LATER, differ, is_familiar, needs_of, settings_known
 
 
 def leftovers(found: Positions) -> Iterator[Finding]:
@@ -51,17 +52,24 @@ def _other_class(found: Positions) -> Finding | None:
         states = [found.saved.members[place].state for place in places]
         needs = needs_of(cls, group.settings, 2)
         strange = needs is not None and any(state and needs.lacking(state) for state in states)
-        if strange and differ(saved, group.settings, cls):
-            keys = next(listing(map(str, state)) for state in states if state)
+        if (strange or _unlike(saved, group.settings)) and differ(saved, group.settings, cls):
+            held = next((listing(map(str, state)) for state in states if state), "nothing")
             message = (
-                f"What was saved is of another optimizer than {cls.__name__}: it remembers {keys}. All is "
-                "loaded, none of it is read, and the groups keep the other's settings."
+                f"What was saved is of another optimizer than {cls.__name__}: it remembers {held}. The "
+                "groups take over the other's settings, and the load or the next step ends with an error, or "
+                "goes by them."
             )
             fix = (
                 f"Resume with the class that was saved, or begin {cls.__name__} anew: do not load its state."
             )
             return UNMATCHED.finding(message, fix, found.names)
     return None
+
+
+def _unlike(saved: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """Whether each has settings that the other lacks, as those of two classes do."""
+    theirs, mine = ((group.keys() & settings_known()) - LATER for group in (saved, live))
+    return bool(theirs - mine) and bool(mine - theirs)
 
 
 def _spans(sizes: Sequence[int]) -> Iterator[range]:

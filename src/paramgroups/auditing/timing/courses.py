@@ -37,7 +37,8 @@ def outside(subject: Subject) -> Iterator[Finding]:
         told = [
             (group, *found)
             for group, line in zip(course.groups, course.rates, strict=True)
-            if (found := _first_outside(_given(driver, group), line, course.ticks, end))
+            if _is_odd(group.base, line)
+            and (found := _first_outside(_given(driver, group), line, course.ticks, end))
         ]
         if told:
             group, tick, rate = told[0]
@@ -64,7 +65,7 @@ def standing(subject: Subject) -> Iterator[Finding]:
                 f"Under {driver.name} the rate of {listing(group.label for group, _ in told)} is 0 from tick "
                 f"{told[0][1]:,} on, and training takes {end:,}."
             )
-            fix = "Make the schedule as long as training is, or stop where it does."
+            fix = f"Make the schedule {end:,} ticks long, as training is, or stop where it does."
             yield STANDING.finding(message, fix, [name for group, _ in told for name in group.names])
 
 
@@ -74,6 +75,11 @@ def not_simulated(subject: Subject) -> Iterator[Finding]:
         message = f"{driver.name} was not stepped ahead: {reason}."
         fix = "Let its function compute from the tick it is given, and keep nothing between two calls."
         yield UNTAKEN.finding(message, fix)
+
+
+def _is_odd(base: float | None, line: Sequence[float]) -> bool:
+    """Whether a rate is out of its domain, or may be: what else was asked for can only allow more."""
+    return not all(0 <= rate <= TIMES * (base or 0.0) for rate in line)
 
 
 def _first_outside(

@@ -105,9 +105,10 @@ def _functions(subject: Subject, *kinds: type[LRScheduler]) -> Iterator[tuple[LR
         for part in driver.parts:
             if isinstance(part, kinds):
                 functions = list(getattr(part, "lr_lambdas", ()))
-                for function in {id(one): one for one in functions}.values():
-                    mine = [g for g, one in zip(groups, functions, strict=False) if one is function]
-                    yield part, function, mine
+                found: dict[int, tuple[Any, list[Group]]] = {id(one): (one, []) for one in functions}
+                for group, one in zip(groups, functions, strict=False):
+                    found[id(one)][1].append(group)
+                yield from ((part, *its) for its in found.values())
 
 
 def _reads_the_rate(found: Reach) -> str | None:

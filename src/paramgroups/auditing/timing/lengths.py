@@ -114,7 +114,7 @@ def _mix_up(driver: Driver, found: Span, known: dict[Any, int]) -> str:
 
 def _fix(found: Span, known: dict[Any, int]) -> str:
     argument = found.argument.partition("=")[0]
-    ways = {"step": "where it is stepped after each update", "epoch": "where after each epoch"}
+    ways = {"step": "where it is stepped after each update", "epoch": "where it is stepped after each epoch"}
     told = [f"{argument}={known[unit] - found.before} {way}" for unit, way in ways.items() if unit in known]
     return ", or ".join(told) + "."
 

@@ -198,6 +198,8 @@ def _never_stepped(optimizer: Optimizer, driver: Driver) -> bool:
     """Whether neither the optimizer's state nor the mark that torch leaves tells of a step."""
     if any(getattr(one, "_opt_called", False) for one in _shells(driver)):
         return False
+    if _is_stateless(optimizer) and not any(map(_is_marked, _shells(driver))):
+        return False
     count = updates(optimizer)
     if count or (count is None and any(one or not isinstance(one, dict) for one in optimizer.state.values())):
         return False
@@ -211,6 +213,11 @@ def _shells(driver: Driver) -> Iterator[Any]:
         yield found
         inner = [getattr(found, name, None) for name in WITHIN]
         found = next((one for one in inner if one is not None and one is not found), None)
+
+
+def _is_marked(found: Any) -> bool:
+    """Whether torch notes each step of an optimizer; it does not for ReduceLROnPlateau."""
+    return hasattr(getattr(found, "step", None), "_wrapped_by_lr_sched")
 
 
 def _is_stateless(optimizer: Optimizer) -> bool:

@@ -9,7 +9,7 @@ from paramgroups.auditing.kinds import Kind
 from paramgroups.auditing.objects import Driver
 from paramgroups.auditing.subject import Check, Group, Subject, number
 from paramgroups.auditing.timing.driven import trained_groups
-from paramgroups.errors import Finding
+from paramgroups.errors import Finding, listing
 
 UNCUT = Kind(
     "PG143", "warning", "a plateau that never cuts a group",
@@ -25,9 +25,14 @@ def uncut(subject: Subject) -> Iterator[Finding]:
     """Groups that a plateau passes over."""
     for driver in subject.drivers:
         for part in _plateaus(driver):
-            for group in trained_groups(subject, driver):
-                if told := _passed_over(part, group):
-                    yield UNCUT.finding(*told, group.names)
+            groups = trained_groups(subject, driver)
+            told = [(group, one) for group in groups if (one := _passed_over(part, group))]
+            for fix in dict.fromkeys(fix for _, (_, fix) in told):
+                mine = [(group, message) for group, (message, its) in told if its == fix]
+                names = [name for group, _ in mine for name in group.names]
+                rest = listing([group.label for group, _ in mine[1:]])
+                message = f"{mine[0][1]} So it is with {rest}." if rest else mine[0][1]
+                yield UNCUT.finding(message, fix, names)
 
 
 def _plateaus(driver: Driver) -> Iterator[Any]:

@@ -169,17 +169,17 @@ def _stand_in(real: Optimizer) -> SGD:
     clones: dict[int, Tensor] = {}
     made = SGD([torch.zeros(1)], lr=0.0)
     made.defaults = dict(real.defaults)
-    made.param_groups = [_settings(group, clones) for group in real.param_groups]
+    params = made.param_groups[0]["params"]
+    made.param_groups = [{**_settings(group, clones), "params": params} for group in real.param_groups]
     return made
 
 
 def _settings(group: dict[str, Any], clones: dict[int, Tensor]) -> dict[str, Any]:
-    copied = {}
-    for key, value in group.items():
-        if isinstance(value, Tensor) and id(value) not in clones:
+    rates = {key: value for key, value in group.items() if isinstance(value, Tensor)}
+    for value in rates.values():
+        if id(value) not in clones:
             clones[id(value)] = value.detach().cpu().clone()
-        copied[key] = clones.get(id(value), value)
-    return copied | {"params": [torch.zeros(1)]}
+    return {**group, **{key: clones[id(value)] for key, value in rates.items()}}
 
 
 def _shared(driver: Driver) -> dict[int, Any]:

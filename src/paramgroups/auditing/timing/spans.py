@@ -118,7 +118,10 @@ def _of_timm(scheduler: Any) -> Span | None:
     if not isinstance(in_epochs, bool) or told is None:
         return None
     length = number(told())
-    return Span(f"t_initial={length:,.0f}", int(length), "epoch" if in_epochs else "step") if length else None
+    if not length:
+        return None
+    before = scheduler.warmup_t if scheduler.warmup_prefix else 0
+    return Span(f"t_initial={length - before:,.0f}", int(length), "epoch" if in_epochs else "step", before)
 
 
 def _told(argument: str, value: Any) -> Span | None:

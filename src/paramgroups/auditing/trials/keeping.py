@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from paramgroups.auditing.timing.functions import reach
+
 AUTOCASTING = ("cpu", "cuda")
 """Devices whose mixed precision a loss may switch on and leave on."""
 CUDNN = ("enabled", "benchmark", "deterministic", "allow_tf32")
@@ -22,12 +24,16 @@ class Kept(NamedTuple):
 
 
 @contextmanager
-def undisturbed(model: nn.Module) -> Iterator[None]:
+def undisturbed(model: nn.Module, loss: Any = None) -> Iterator[None]:
     """Whatever is done within, the process and the model are afterwards what they were.
 
     Gradients can be computed within, though it may be entered where they are off.
+
+    Args:
+        model: The model.
+        loss: A function that is called within, whose own generators of random numbers are kept too.
     """
-    kept = [*_random(), *_modes(), *_precision()]
+    kept = [*_random(), *_modes(), *_precision(), *_generators(loss)]
     flags = [(module, module.training) for module in model.modules()]
     buffers = [(one, one.detach().clone()) for one in model.buffers() if not one.is_meta]
     try:
@@ -76,6 +82,17 @@ def _random() -> Iterator[Kept]:
         yield Kept(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all())
     if torch.backends.mps.is_available():
         yield Kept(torch.mps.set_rng_state, torch.mps.get_rng_state())
+
+
+def _generators(function: Any) -> Iterator[Kept]:
+    """The generators that a function draws from by a name of its own."""
+    for _, one in reach(function).values:
+        if isinstance(one, torch.Generator):
+            yield Kept(one.set_state, one.get_state())
+        elif isinstance(one, random.Random):
+            yield Kept(one.setstate, one.getstate())
+        elif isinstance(one, np.random.Generator):
+            yield Kept(_setting(one.bit_generator, "state"), one.bit_generator.state)
 
 
 def _modes() -> Iterator[Kept]:

@@ -1,6 +1,7 @@
 """One real step on copies, and what it did to each parameter."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from paramgroups.auditing.subject import Group, number
 from paramgroups.auditing.trials.copying import Copies, searches
 from paramgroups.auditing.trials.keeping import leaves_of, shielded
+from paramgroups.auditing.trials.norms import norm_of
 from paramgroups.auditing.trials.trial import Tried
 
 
@@ -38,7 +40,8 @@ def take_step(copies: Copies, seats: Sequence[Seat], evaluate: Callable[[nn.Modu
     for seat, (was, share) in zip(seats, before, strict=True):
         _note_update(seat, was, share)
     for scheduler in copies.schedulers:
-        scheduler.step()
+        with suppress(Exception):  # one that has ended stands still; that it has is told by its course
+            scheduler.step()
     _clear(copies)
     return loss
 
@@ -84,8 +87,8 @@ def _note_gradient(seat: Seat) -> None:
 
 def _note_update(seat: Seat, before: Tensor, share: float | None) -> None:
     tried, now = seat.tried, seat.tensor.detach()
-    tried.updates.append(_norm(now - before))
-    tried.weights.append(_norm(before))
+    tried.updates.append(norm_of(now - before))
+    tried.weights.append(norm_of(before))
     tried.shares.append(share)
     if tried.raw is not None:
         tried.rows = note_rows(tried.rows, now != before)
@@ -97,8 +100,3 @@ def _largest(gradient: Tensor) -> float:
     if found.layout is not torch.strided:
         found = found.coalesce().values()
     return float(found.abs().max()) if found.numel() else 0.0
-
-
-def _norm(tensor: Tensor) -> float:
-    plain = torch.view_as_real(tensor) if tensor.is_complex() else tensor
-    return float(torch.linalg.vector_norm(plain, dtype=torch.float32)) if plain.numel() else 0.0

@@ -34,7 +34,7 @@ def try_steps(subject: Subject, loss: Callable[..., Any] | None, batch: Any, ste
     """
     evaluate = evaluation(loss, batch)
     trial = Trial(steps)
-    with undisturbed(subject.model), warnings.catch_warnings():
+    with undisturbed(subject.model, loss), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a copy of an optimizer has not the step that torch looks for
         try:
             copies = copies_of(subject)
@@ -47,7 +47,8 @@ def try_steps(subject: Subject, loss: Callable[..., Any] | None, batch: Any, ste
             raise
         except Exception as error:  # noqa: BLE001  # the loss and the optimizers are foreign code
             told = f"{type(error).__name__}: {str(error)[:300]}"
-            trial.untaken += (f"Step {trial.steps + 1} of {steps} ended with {told}",)
+            at = f"Step {trial.steps + 1} of {steps}" if trial.steps < steps else "The loss after all steps"
+            trial.untaken += (f"{at} ended with {told}",)
     return trial
 
 

@@ -67,7 +67,9 @@ class Edits:
             yield from self._outcome(self._edit, given)
         if not groups or len(given) != len(groups):
             return
-        self._at = (self._at + 1) % len(groups)
+        if self._edit is None:  # else it is the group whose edit may be taken back
+            self._at = (self._at + 1) % len(groups)
+        self._edit = None
         now, last = _here(groups[self._at].get("lr")), _here(given[self._at])
         if now is not None and last is not None and _apart(now, last, SAME):
             self._edit = Edit(self._at, now, last, self._scheduler.__dict__.get("last_epoch"))

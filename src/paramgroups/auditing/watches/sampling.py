@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from statistics import median
 
-import torch
 from torch import Tensor
 
 from paramgroups.auditing.subject import Group, Subject, number
 from paramgroups.auditing.trials.copying import searches
+from paramgroups.auditing.trials.norms import norm_of
 from paramgroups.auditing.watches.kinds import NONFINITE, RAN_AWAY
 from paramgroups.errors import Finding
 
@@ -82,8 +82,8 @@ class Weights:
             return
         (one, was), self._held = self._held, None
         now = _part(one.tensor)
-        weight, update = _norm(was), _norm(now - was)
-        if not math.isfinite(_norm(now)):
+        weight, update = norm_of(was), norm_of(now - was)
+        if not math.isfinite(norm_of(now)):
             yield from _not_finite([one.name])
         elif weight > 0 and not self._searches:
             yield from self._judged(one, update / weight)
@@ -95,7 +95,8 @@ class Weights:
             yield from _not_finite(names)
 
     def _judged(self, one: Followed, ratio: float) -> Iterator[Finding]:
-        rate, base = number(one.group.settings.get("lr")), one.group.base
+        settings = self._of.param_groups[one.group.number]  # a load makes other dicts
+        rate, base = number(settings.get("lr")), one.group.base
         share = rate / base if rate and base else 1.0
         usual = median(one.ratios) if len(one.ratios) >= ENOUGH else math.inf
         ran = ratio > LEAST and ratio / share > TIMES * usual
@@ -117,7 +118,7 @@ def _followed(subject: Subject, groups: list[Group]) -> Iterator[Followed]:
         for name, tensor in zip(group.names, group.params, strict=True):
             if own == OF_EACH or count == MOST:
                 break
-            if name in subject.index and _is_plain(tensor) and tensor.ndim > 1 and _norm(_part(tensor)) > 0:
+            if name in subject.index and _is_plain(tensor) and tensor.ndim > 1 and norm_of(_part(tensor)) > 0:
                 own, count = own + 1, count + 1
                 yield Followed(name, tensor, group)
 
@@ -144,9 +145,4 @@ def _part(tensor: Tensor) -> Tensor:
 
 
 def _finite(tensor: Tensor) -> bool:
-    return math.isfinite(_norm(_part(tensor)))
-
-
-def _norm(tensor: Tensor) -> float:
-    with torch.no_grad():
-        return float(torch.linalg.vector_norm(tensor, dtype=torch.float32)) if tensor.numel() else 0.0
+    return math.isfinite(norm_of(_part(tensor)))

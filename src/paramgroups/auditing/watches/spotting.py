@@ -75,7 +75,7 @@ class Members:
         self._groups = 0
         self._updates = 0
         self._waiting: deque[Seen] = deque()
-        self._frozen = Turns([])
+        self._frozen, self._live = Turns([]), Turns([])
         self._clones: list[tuple[Seen, Tensor]] = []
         self._follow()
 
@@ -87,12 +87,17 @@ class Members:
         return iter(())
 
     def before(self, count: int | None) -> Iterator[Finding]:
-        """Remember what frozen ones are."""
+        """Remember what frozen ones are, with those that were frozen since."""
+        if not all(one.tensor.requires_grad for one in self._live.some(count)):
+            self._frozen.held += [one for one in self._live.held if not one.tensor.requires_grad]
+            self._live.held = [one for one in self._live.held if one.tensor.requires_grad]
+        frozen = self._frozen.some(None if count is None else count // COPIES)
+        whole = count is None  # then only what has a gradient is copied: of a large model that is little
         with torch.no_grad():
             self._clones = [
                 (one, _sample(one.tensor))
-                for one in self._frozen.some(None if count is None else count // COPIES)
-                if not one.tensor.requires_grad
+                for one in frozen
+                if not one.tensor.requires_grad and not (whole and one.tensor.grad is None)
             ]
         return iter(())
 
@@ -118,7 +123,7 @@ class Members:
             yield from self._without()
 
     def _follow(self) -> None:
-        known = {id(one.tensor) for one in self._waiting} | {id(one.tensor) for one in self._frozen.held}
+        known = {id(one.tensor) for one in (*self._live.held, *self._frozen.held)}
         groups = self._optimizer.param_groups
         added = [
             Seen(self._names[id(tensor)], tensor, tensor._version)  # noqa: SLF001  # the count of writes
@@ -128,7 +133,7 @@ class Members:
         ]
         self._groups = len(groups)
         self._waiting += added
-        self._frozen.held += [one for one in added if not one.tensor.requires_grad]
+        self._live.held += added
 
     def _look(self, count: int) -> None:
         for _ in range(count):

@@ -8,6 +8,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from paramgroups.auditing.objects import Driver
+from paramgroups.auditing.subject import Subject
+from paramgroups.auditing.timing.simulating import course_of
 from paramgroups.auditing.watches.kinds import IDLE, UNEVEN
 from paramgroups.errors import Finding
 
@@ -26,13 +28,18 @@ class Ticks:
     """Counts a scheduler's ticks beside its optimizer's updates.
 
     Args:
+        subject: What is watched.
         driver: The scheduler.
-        fresh: Whether its optimizer has never stepped.
+        optimizer: What it drives.
     """
 
-    def __init__(self, driver: Driver, *, fresh: bool) -> None:
+    def __init__(self, subject: Subject, driver: Driver, optimizer: Optimizer) -> None:
+        self._subject = subject
         self._driver = driver
-        self._fresh = fresh
+        self._optimizer = optimizer
+        self._rate = self._rate_now
+        self._others_write = False
+        self._fresh = never_stepped(optimizer)
         self._first = self._last = self._tick
         self._updates = self._early = self._since = 0
         self._ticked: list[int] = []
@@ -49,6 +56,7 @@ class Ticks:
         self._updates += 1
         now = self._tick
         if now == self._last or now is None:
+            self._others_write |= self._rate_now is not self._rate
             return
         ticks, self._last = now - (self._last or 0), now
         if self._updates == 1:
@@ -64,9 +72,12 @@ class Ticks:
         ticked = self._tick != self._first or self._first is None
         if ticked:
             return
-        if self._updates >= FEWEST and not self._first and not self._waits:
+        if self._updates >= FEWEST and not self._first and not self._waits and self._is_missed():
             message = f"{self._name} was not stepped once in {self._updates:,} updates."
-            fix = "Call scheduler.step() after each optimizer.step(), or after each epoch."
+            fix = (
+                "Call scheduler.step() after each optimizer.step(), or after each epoch; where epochs are "
+                "watched one by one, watch the whole loop, with these steps in it."
+            )
             yield IDLE.finding(message, fix)
 
     @property
@@ -77,6 +88,19 @@ class Ticks:
     def _waits(self) -> bool:
         """Whether it is stepped by a metric, whenever there is one."""
         return isinstance(self._driver.scheduler, ReduceLROnPlateau)
+
+    @property
+    def _rate_now(self) -> Any:
+        groups = self._optimizer.param_groups  # a load makes others
+        return groups[0].get("lr") if groups else None
+
+    def _is_missed(self) -> bool:
+        """Whether its ticks would have changed a rate, and nobody else, as a Trainer's own, writes them."""
+        if self._others_write:
+            return False
+        course = course_of(self._subject, self._driver)
+        ahead = () if course is None else [rates[: self._updates + 1] for rates in course.rates]
+        return not ahead or any(len(set(rates)) > 1 for rates in ahead)
 
     def _before_all(self, ticks: Any) -> Iterator[Finding]:
         if self._fresh and ticks == 1 and not self._first:

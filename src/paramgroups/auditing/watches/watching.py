@@ -23,7 +23,7 @@ from paramgroups.auditing.watches.allowing import SHARE, Allowance
 from paramgroups.auditing.watches.following import Course, Edits
 from paramgroups.auditing.watches.sampling import Weights
 from paramgroups.auditing.watches.spotting import AT_ONCE, Members, Norms, Outside
-from paramgroups.auditing.watches.ticking import Ticks, never_stepped
+from paramgroups.auditing.watches.ticking import Ticks
 from paramgroups.errors import Finding, PlanError
 from paramgroups.schedules import Horizon
 
@@ -91,7 +91,7 @@ class Watch:
             handle.remove()
         self._handles = []
         for one in self._watched:
-            self._tell(one.end())
+            self._tell(one.end(whole=error is None))
 
     def audit(self) -> Audit:
         """What was found, with what is silenced told apart."""
@@ -139,7 +139,7 @@ class Watched:
         self._allowance = allowance
         self._members = members = Members(optimizer, subject.names, _masks(driven))
         self._weights = weights = Weights(subject, place)
-        self._ticks = [Ticks(one, fresh=never_stepped(optimizer)) for one in driven]
+        self._ticks = [Ticks(subject, one, optimizer) for one in driven]
         self._each: list[Look] = [members.update, *(one.update for one in self._ticks)]
         self._each += [one.update for one in _rates(driven, optimizer)]
         self._whole: list[tuple[Look, Look]] = [
@@ -179,9 +179,10 @@ class Watched:
         self._allowance.spend(perf_counter() - began)
         return found
 
-    def end(self) -> list[Finding]:
-        """Training is over, or is no longer watched."""
-        looks = [*(one.end for one in self._ticks), self._members.end, self._weights.end]
+    def end(self, *, whole: bool) -> list[Finding]:
+        """Training is over, or is no longer watched; what broke off may not have come to its ticks yet."""
+        ticks = [one.end for one in self._ticks] if whole else []
+        looks = [*ticks, self._members.end, self._weights.end]
         return list(chain.from_iterable(map(_taken, looks)))
 
 
@@ -195,6 +196,7 @@ def watch(
 ) -> Watch:
     """Watch a training while it runs, and tell what only shows there, each kind once.
 
+    Enter it around the whole loop, validation and the scheduler's steps within.
     It looks at what is cheap before and after each update (flags, counts of writes, rates), and at a few
     weights as long as all that takes less than a hundredth of the time. It writes nothing: weights are bit by
     bit what they are without it.
