@@ -125,3 +125,12 @@ def listing(names: Iterable[str], limit: int = 5) -> str:
     names = list(names)
     rest = len(names) - limit
     return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def counted(count: int, what: str) -> str:
+    """How many of something there are, in words.
+
+    >>> counted(1, "group"), counted(1200, "group")
+    ('1 group', '1,200 groups')
+    """
+    return f"{count:,} {what}{'s' * (count != 1)}"

@@ -90,7 +90,8 @@ def driver_of(found: object) -> Driver | None:
 
 def _held(optimizer: Optimizer) -> frozenset[int]:
     """The identities of the tensors in an optimizer's groups."""
-    return frozenset(id(one) for group in optimizer.param_groups for one in group["params"])
+    lists = [group.get("params") for group in optimizer.param_groups]
+    return frozenset(id(one) for params in lists if isinstance(params, (list, tuple)) for one in params)
 
 
 def _has_groups(found: Optimizer) -> bool:

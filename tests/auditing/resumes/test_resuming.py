@@ -29,7 +29,7 @@ def test_the_audit_tells_of_a_checkpoint_and_of_its_place_in_the_docs(tmp_path: 
     assert not pg.audit(model, sgd(model), checkpoint=path)
     found = pg.audit(model, SGD(model.parameters(), lr=0.2, momentum=0.9), checkpoint=path)
     assert found.codes == {"PG305"}
-    assert found.findings[0].link == "docs/audit.md#pg305"
+    assert found.findings[0].link == "docs/findings.md#pg305"
     silences = [pg.silence("PG305", reason="a second stage")]
     assert not pg.audit(
         model, SGD(model.parameters(), lr=0.2, momentum=0.9), checkpoint=path, silence=silences

@@ -56,7 +56,7 @@ CHANGES: dict[str, tuple[Maker, Maker, str]] = {
     "fewer-links": (
         lambda o: ChainedScheduler([StepLR(o, 10)], o),
         lambda o: ChainedScheduler([StepLR(o, 10), LinearLR(o)], o),
-        "it is of 1 schedulers, and here are 2",
+        "it is of 1 scheduler, and here are 2",
     ),
 }  # fmt: skip
 
@@ -116,7 +116,7 @@ def test_another_number_of_groups_is_told() -> None:
     checkpoint = saved(small(), sgd, lambda o: StepLR(o, 10))
     findings = look(model, optimizer, checkpoint, StepLR(optimizer, 10))
     assert codes(findings) == ["PG303", "PG306"]
-    assert "it has the rates of 1 groups, and here are 2" in findings[1].message
+    assert "it has the rates of 1 group, and here are 2" in findings[1].message
 
 
 def test_a_scheduler_of_another_optimizer_is_no_matter_of_the_checkpoint() -> None:

@@ -12,7 +12,7 @@ from paramgroups.auditing.kinds import Kind
 from paramgroups.auditing.looks.samples import sampled
 from paramgroups.auditing.looks.steppers import is_decoupled, rule_of
 from paramgroups.auditing.subject import Check, Group, Subject
-from paramgroups.errors import Finding, listing
+from paramgroups.errors import Finding, counted, listing
 from paramgroups.indexing import Row
 
 VECTORS = Kind(
@@ -46,7 +46,7 @@ def vectors(subject: Subject) -> Iterator[Finding]:
     """Norms and biases that decay."""
     names = _decayed(subject, lambda row: not row.roles.isdisjoint(("norm", "bias")))
     if names:
-        message = f"{len(names):,} norms and biases decay: {listing(names)}."
+        message = f"Weight decay acts on {len(names):,} of the norms and biases: {listing(names)}."
         fix = 'Give them a group with "weight_decay": 0.0, or pg.rule(":norm | :bias", weight_decay=0.0).'
         yield VECTORS.finding(message, fix, names)
 
@@ -55,7 +55,7 @@ def tables(subject: Subject) -> Iterator[Finding]:
     """Embeddings that decay."""
     names = _decayed(subject, lambda row: "embedding" in row.roles and "bias" not in row.roles)
     if names:
-        message = f"{len(names):,} embeddings decay: {listing(names)}."
+        message = f"Weight decay acts on {counted(len(names), 'embedding')}: {listing(names)}."
         fix = (
             'Give them a group with "weight_decay": 0.0, or the rule pg.rule(":embedding", weight_decay=0.0).'
         )

@@ -1,7 +1,7 @@
 """Who is in which group: forgotten, frozen, replaced, foreign and doubled parameters."""
 
 from collections import Counter
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from torch.nn.parameter import UninitializedParameter
 
 from paramgroups.auditing.kinds import Kind
 from paramgroups.auditing.subject import Check, Group, Subject
-from paramgroups.errors import Finding, listing
+from paramgroups.errors import Finding, counted, listing
 
 FORGOTTEN = Kind(
     "PG101", "error", "trainable parameters in no group",
@@ -81,7 +81,7 @@ def frozen(subject: Subject) -> Iterator[Finding]:
         return
     names = _distinct(row.name for _, row, tensor in subject.members if not tensor.requires_grad)
     if names:
-        message = f"{_counted(names, 'parameter')} in groups with requires_grad=False: {listing(names)}."
+        message = f"{counted(len(names), 'parameter')} in groups with requires_grad=False: {listing(names)}."
         fix = "Leave out what is never thawed: [p for p in model.parameters() if p.requires_grad]."
         yield FROZEN.finding(message, fix, names)
 
@@ -90,8 +90,8 @@ def replaced(subject: Subject) -> Iterator[Finding]:
     """Tensors in groups that stood in the model before it was changed."""
     if names := _exchanged(subject).lost:
         message = (
-            f"The groups hold {_counted(names, 'tensor')} of the shapes of {listing(names)}, but not those "
-            "that the model has now: the model was changed after the optimizer was built, or it is another."
+            f"The groups hold {counted(len(names), 'tensor')} of the shapes of {listing(names)}, but not "
+            "those that the model has now: the model was changed after the optimizer was built, or it is another."
         )
         fix = (
             "Build the optimizer last: after a new head, LoRA, fully_shard, to_empty, "
@@ -105,7 +105,7 @@ def foreign(subject: Subject) -> Iterator[Finding]:
     if extra := _exchanged(subject).extra:
         where = Counter(group.label for group, _ in extra)
         are = "is" if len(extra) == 1 else "are"
-        message = f"{_counted(extra, 'tensor')} in the groups {are} not the model's: {_places(where)}."
+        message = f"{counted(len(extra), 'tensor')} in the groups {are} not the model's: {_places(where)}."
         fix = (
             "Audit all that is trained together: pg.audit(nn.ModuleList([model, criterion]), optimizer). "
             "Where the model had them once, as before a merge of LoRA, build the optimizer anew."
@@ -125,7 +125,7 @@ def doubled(subject: Subject) -> Iterator[Finding]:
                 found.setdefault(name, []).append(group.label)
     first = next(iter(found))
     message = (
-        f"{_counted(found, 'parameter')} in the groups more than once: {listing(found)}. "
+        f"{counted(len(found), 'parameter')} in the groups more than once: {listing(found)}. "
         f'"{first}" is in {" and ".join(dict.fromkeys(found[first]))}, {len(found[first])} times.'
     )
     fix = "Give each one place: collect by identity, dict.fromkeys(parameters), and subtract what has one."
@@ -224,10 +224,6 @@ def _address(tensor: Tensor) -> tuple[object, int] | None:
     except RuntimeError:  # a subclass that wraps others has no memory of its own
         return None
     return (tensor.device, place) if place else None
-
-
-def _counted(things: Sized, what: str) -> str:
-    return f"{len(things):,} {what}{'s' * (len(things) != 1)}"
 
 
 def _places(counts: Counter[str]) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor
 from paramgroups.auditing.kinds import Kind
 from paramgroups.auditing.looks.memories import misshapen, shapes_of
 from paramgroups.auditing.subject import Check, Group, Subject
-from paramgroups.errors import Finding, listing
+from paramgroups.errors import Finding, counted, listing
 from paramgroups.indexing import named_parameters
 
 MISSHAPEN = Kind(
@@ -40,7 +40,7 @@ def state_shapes(subject: Subject) -> Iterator[Finding]:
         for key, found in misshapen(state, tensor, type(group.optimizer), shapes):
             odd.setdefault(name, f"{name} {tuple(tensor.shape)} has {key} {found}")
     if odd:
-        message = f"State of {len(odd):,} parameters is not of their shape: {listing(odd.values())}."
+        message = f"State of {counted(len(odd), 'parameter')} is not of their shape: {listing(odd.values())}."
         fix = (
             "Load what was saved of these parameters in this order, or begin anew: optimizer.state.pop(p). "
             "pg.load goes by names and shapes."
@@ -63,7 +63,9 @@ def state_names(subject: Subject) -> Iterator[Finding]:
             if _is_anothers(said, name, tensor, subject, known):
                 wrong[name] = f'"{said}" stands for {name}'
     if wrong:
-        message = f"param_names name other parameters in {len(wrong):,} places: {listing(wrong.values())}."
+        message = (
+            f"param_names name other parameters in {counted(len(wrong), 'place')}: {listing(wrong.values())}."
+        )
         fix = (
             "Make the optimizer anew of model.named_parameters(), in groups as they were when the state was "
             "saved, and load again; pg.load goes by names."
@@ -79,7 +81,7 @@ def state_devices(subject: Subject) -> Iterator[Finding]:
             if isinstance(value, Tensor) and value.device != tensor.device and _has_to_follow(value, tensor):
                 odd.setdefault(name, f"{name} on {tensor.device}, its {key} on {value.device}")
     if odd:
-        message = f"State of {len(odd):,} parameters is on another device: {listing(odd.values())}."
+        message = f"State of {counted(len(odd), 'parameter')} is on another device: {listing(odd.values())}."
         fix = "Move the model first, then make the optimizer and load its state, which goes along."
         yield ELSEWHERE.finding(message, fix, odd)
 
@@ -98,9 +100,8 @@ def state_owners(subject: Subject) -> Iterator[Finding]:
             told = [names[id(one)] for one in left if id(one) in names]
             shapes = Counter(str(tuple(one.shape)) for one in left if id(one) not in names)
             rest = [f"{count} of shape {shape}" for shape, count in shapes.items()]
-            message = (
-                f"State is kept of {len(left):,} tensors that no group holds: {listing([*told, *rest])}."
-            )
+            what = counted(len(left), "tensor")
+            message = f"State is kept of {what} that no group holds: {listing([*told, *rest])}."
             fix = (
                 'Let it go: held = {p for g in optimizer.param_groups for p in g["params"]}; for p in '
                 "[p for p in optimizer.state if p not in held]: del optimizer.state[p]."

@@ -10,7 +10,7 @@ from paramgroups.auditing.resumes.leftovers import leftovers
 from paramgroups.auditing.resumes.positions import Positions
 from paramgroups.auditing.resumes.values import overwritten, saved_base
 from paramgroups.auditing.subject import Group, number
-from paramgroups.errors import Finding, listing
+from paramgroups.errors import Finding, counted, listing
 
 NAMED = (
     "Build the groups as they were saved: named = dict(model.named_parameters()); groups = [{'params': "
@@ -107,8 +107,8 @@ def _rounded(one: object) -> str:
 def _regrouped(found: Positions, moved: dict[str, str], swapped: list[Group]) -> Iterator[Finding]:
     if moved:
         message = (
-            f"{len(moved):,} parameters were in other groups when they were saved, and would take the values "
-            f"and the state of what stood in their places: {_pairs(moved)}."
+            f"By another grouping than the saved one, {counted(len(moved), 'parameter')} would take the "
+            f"values and the state of what stood in their places: {_pairs(moved)}."
         )
         yield REGROUPED.finding(message, _fix(found), moved)
     elif swapped:
@@ -130,9 +130,8 @@ def _shown(value: float | None) -> str:
 def _reordered(found: Positions, shifted: dict[str, str]) -> Iterator[Finding]:
     if shifted:
         whence = "names in the saved state" if found.saved.names else "order of the saved weights"
-        message = (
-            f"{len(shifted):,} parameters would get the state of others, by the {whence}: {_pairs(shifted)}."
-        )
+        what = counted(len(shifted), "parameter")
+        message = f"{what} would get the state of others, by the {whence}: {_pairs(shifted)}."
         yield REORDERED.finding(message, _fix(found), shifted)
 
 
@@ -149,5 +148,7 @@ def _misshapen(found: Positions, told: set[str]) -> Iterator[Finding]:
             for key, shape in misshapen(member.state, param, type(found.optimizer), shapes):
                 odd.setdefault(name, f"{name} {tuple(param.shape)} the {key} of {shape}")
     if odd:
-        message = f"{len(odd):,} parameters would get a state of another shape: {listing(odd.values())}."
+        message = (
+            f"{counted(len(odd), 'parameter')} would get a state of another shape: {listing(odd.values())}."
+        )
         yield REORDERED.finding(message, _fix(found), odd)

@@ -9,7 +9,7 @@ from paramgroups.auditing.objects import Driver
 from paramgroups.auditing.resumes.kinds import UNSCHEDULED
 from paramgroups.auditing.resumes.saved_runs import SavedRun
 from paramgroups.auditing.subject import Subject, number
-from paramgroups.errors import Finding, listing, shown
+from paramgroups.errors import Finding, counted, listing, shown
 from paramgroups.optim.saved import GROUPS
 
 OURS = frozenset({"journal", "feedback", "guards"})
@@ -73,7 +73,7 @@ def _fits(subject: Subject, driver: Driver, saved: Any) -> Iterator[Finding]:
     count = sum(group.optimizer is driver.optimizer for group in subject.groups)
     bases = saved.get("base_lrs", saved.get("base_values"))
     if isinstance(bases, list | tuple) and len(bases) != count > 0:
-        wrong.append(f"it has the rates of {len(bases):,} groups, and here are {count:,}")
+        wrong.append(f"it has the rates of {counted(len(bases), 'group')}, and here are {count:,}")
     if wrong:
         message = f"The saved state does not fit {driver.name}: {listing(wrong)}."
         yield UNSCHEDULED.finding(message, _fix(driver, wrong))
@@ -133,7 +133,7 @@ def _lambdas(live: Any, saved: Any) -> Iterator[str]:
     if not isinstance(live, list) or not isinstance(saved, list):
         return
     if len(live) != len(saved):
-        yield f"it has {len(saved):,} lambdas, and here are {len(live):,}"
+        yield f"it has {counted(len(saved), 'lambda')}, and here are {len(live):,}"
         return
     for place, (mine, theirs) in enumerate(zip(live, saved, strict=True)):
         if isinstance(mine, dict) and isinstance(theirs, dict):
@@ -149,7 +149,7 @@ def _inside(live: Any, saved: Any) -> Iterator[str]:
     if not isinstance(live, list | tuple) or not isinstance(saved, list | tuple):
         return
     if len(live) != len(saved):
-        yield f"it is of {len(saved):,} schedulers, and here are {len(live):,}"
+        yield f"it is of {counted(len(saved), 'scheduler')}, and here are {len(live):,}"
         return
     for place, (mine, theirs) in enumerate(zip(live, saved, strict=True)):
         if isinstance(mine, Mapping) and isinstance(theirs, Mapping):

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from paramgroups.auditing.subject import Subject
 from paramgroups.auditing.trials.drifting import around
 from paramgroups.auditing.watches.kinds import DRIFTED, MOVED, THAWED, WITHOUT
-from paramgroups.errors import Finding, listing
+from paramgroups.errors import Finding, counted, listing
 
 AT_ONCE = 128
 """Tensors in one look."""
@@ -159,8 +159,8 @@ class Members:
         ]
         if names:
             message = (
-                f"{len(names):,} trainable parameters never had a gradient in {self._updates:,} updates: "
-                f"{listing(names)}."
+                f"{counted(len(names), 'trainable parameter')} never had a gradient in {self._updates:,} "
+                f"updates: {listing(names)}."
             )
             fix = (
                 "Look whether forward uses them, and no detach() or no_grad() cuts them off; else freeze "
@@ -197,7 +197,7 @@ class Outside:
             one.thawed = 0 if id(one.tensor) in held else one.thawed + 1
         names = [one.name for one in thawed if one.thawed > 1]
         if names:
-            message = f"{len(names):,} parameters were thawed and are in no group: {listing(names)}."
+            message = f"In no group, though thawed, {counted(len(names), 'parameter')}: {listing(names)}."
             fix = (
                 "Hand them over when you thaw them, optimizer.add_param_group({'params': [...]}), or put all "
                 "into groups from the start and freeze by requires_grad: pg.rule(selector, trainable=False, "
@@ -256,7 +256,9 @@ class Norms:
         if drifting:
             paths = [one.path for one in drifting]
             names = [self._names[id(p)] for one in drifting for p in one.parts if id(p) in self._names]
-            message = f"The running statistics of {len(paths):,} frozen modules go on: {listing(paths)}."
+            message = (
+                f"The running statistics of {counted(len(paths), 'frozen module')} go on: {listing(paths)}."
+            )
             fix = "Hold them in evaluation, after each model.train(): module.eval()."
             yield DRIFTED.finding(message, fix, dict.fromkeys(names))
 
