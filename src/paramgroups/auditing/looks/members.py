@@ -91,7 +91,7 @@ def replaced(subject: Subject) -> Iterator[Finding]:
     if names := _exchanged(subject).lost:
         message = (
             f"The groups hold {counted(len(names), 'tensor')} of the shapes of {listing(names)}, but not "
-            "those that the model has now: it was changed after the optimizer was built, or it is another model."
+            "those that the model has now: it was changed after the optimizer was built, or is another one."
         )
         fix = (
             "Build the optimizer last: after a new head, LoRA, fully_shard, to_empty, "
