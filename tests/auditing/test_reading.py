@@ -149,3 +149,19 @@ def test_a_generator_of_members_is_not_used_up() -> None:
     optimizer.param_groups[0]["params"] = members
     pg.audit(model, optimizer)
     assert len(list(members)) == 6
+
+
+class Unreadable(torch.Tensor):
+    """A rate that nobody can read."""
+
+    def item(self) -> float:
+        """Nothing."""
+        raise RuntimeError("no number today")
+
+
+def test_rates_that_cannot_be_read_end_no_audit() -> None:
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer.param_groups[0]["lr"] = torch.zeros(()).as_subclass(Unreadable)
+    found = pg.audit(model, optimizer)
+    assert found.rates == {}

@@ -1,20 +1,21 @@
 """`pg.audit`: checks on any model, optimizer and scheduler, built with this library or not."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from os import PathLike
 from typing import Any
 
 from torch import nn
 
-from paramgroups.auditing.checks import catalogue, look, look_at
+from paramgroups.auditing.checks import catalogue, look, look_at, taken
 from paramgroups.auditing.reading import read_subject
-from paramgroups.auditing.result import Audit, gravest_first
+from paramgroups.auditing.result import Audit, Rates, gravest_first
 from paramgroups.auditing.resumes.resuming import resume_findings
 from paramgroups.auditing.silence_files import read_silences
 from paramgroups.auditing.silences import Silence, apply, check_codes
 from paramgroups.auditing.subject import Subject
 from paramgroups.auditing.timing.simulating import rates
 from paramgroups.auditing.trials.trying import try_steps
+from paramgroups.errors import Finding
 from paramgroups.indexing.pause import collector_paused
 from paramgroups.schedules import Horizon
 
@@ -76,9 +77,8 @@ def audit(  # noqa: PLR0913  # each is one thing that can be known of a training
     with collector_paused():
         subject, findings = read_subject(model, optimizer, scheduler, horizon)
         findings += look(subject)
-        to_come = rates(subject)
-    if subject.plan is not None:
-        findings += subject.plan.check()
+        to_come = _rates(subject)
+    findings += taken(check_plan, subject)
     if checkpoint is not None:
         findings += resume_findings(subject, checkpoint)
     ratios: dict[str, float] = {}
@@ -88,6 +88,19 @@ def audit(  # noqa: PLR0913  # each is one thing that can be known of a training
         ratios = trial.ratios(subject.groups)
     left, silenced = apply(silences, findings, subject.index)
     return Audit(_title(subject), gravest_first(left), tuple(silenced), to_come, ratios)
+
+
+def check_plan(subject: Subject) -> Iterator[Finding]:
+    """What the check of the plan that drives the rates finds, where one does."""
+    if subject.plan is not None:
+        yield from subject.plan.check()
+
+
+def _rates(subject: Subject) -> dict[str, Rates]:
+    try:
+        return rates(subject)
+    except Exception:  # noqa: BLE001  # what stands there as a rate may be anything, and is told of
+        return {}
 
 
 def _title(subject: Subject) -> str:

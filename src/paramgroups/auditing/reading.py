@@ -102,4 +102,5 @@ def _unseen_scheduler(found: object) -> Finding:
 
 def _described(found: object) -> str:
     kind = type(found)
-    return f"{kind.__module__}.{kind.__qualname__} ({shown(found)})"
+    plain = f" {shown(found)}" if isinstance(found, (str, int, float)) else ""
+    return f"{kind.__module__}.{kind.__qualname__}{plain}"

@@ -126,4 +126,4 @@ def _without(finding: Finding, rest: tuple[str, ...]) -> Finding:
 
 
 def _idle(one: Silence) -> Finding:
-    return IDLE.finding(f"Nothing was found that the silence {one} is for.", "Take it out.")
+    return IDLE.finding(f'The silence "{one}" matches no finding.', "Take it out.")

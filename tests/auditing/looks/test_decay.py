@@ -73,7 +73,8 @@ def test_decay_that_is_scaled_as_told_is_sound() -> None:
     optimizer = AdamW(groups, weight_decay=0.1)
     (finding,) = look(model, optimizer)
     assert finding.fix.endswith(
-        'for group in optimizer.param_groups: group["weight_decay"] *= 0.001 / group["lr"].'
+        'for group in [g for g in optimizer.param_groups if g["lr"] > 0]: '
+        'group["weight_decay"] *= 0.001 / group["lr"].'
     )
     for group in optimizer.param_groups:
         group["weight_decay"] *= 0.001 / group["lr"]
@@ -201,3 +202,14 @@ def test_a_mask_from_the_beginning_leaves_no_memory() -> None:
         optimizer.step()
     assert torch.equal(model[0].weight[0], before[0])
     assert not look(model, optimizer)
+
+
+def test_a_hook_that_scales_by_a_constant_masks_nothing() -> None:
+    model = nn.Sequential(nn.Linear(4, 4, bias=False))
+    weight = model[0].get_parameter("weight")
+    weight.register_hook(lambda grad: grad * 0.1)
+    optimizer = AdamW(model.parameters(), weight_decay=0.1)
+    assert not look(model, optimizer)
+    mask = torch.ones(4, 1)
+    weight.register_hook(lambda grad: grad * mask)
+    assert codes(look(model, optimizer)) == ["PG123"]

@@ -91,7 +91,7 @@ def test_half_precision_at_a_rate_that_rounds_away_is_told(dtype: torch.dtype) -
     findings = look(model, AdamW(model.parameters(), lr=0.9 * rate))
     assert codes(findings) == ["PG117"]
     assert findings[0].names == ("0.weight", "1.weight")
-    assert "is too small to change 100% of the numbers" in findings[0].message
+    assert "is rounded away in 100% of the numbers" in findings[0].message
     assert not look(model, AdamW(model.parameters(), lr=1.1 * rate))
 
 

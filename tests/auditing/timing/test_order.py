@@ -102,7 +102,7 @@ def test_a_group_that_came_later(name: str) -> None:
     findings = look(model, optimizer, made)
     assert codes(findings) == ["PG148"]
     assert (
-        f"{name} was built over 1 groups, and the optimizer has 2: group 1 came later." in findings[0].message
+        f"{name} was built over 1 group, and the optimizer has 2: group 1 came later." in findings[0].message
     )
     assert findings[0].names == ("0.weight", "0.bias")
 

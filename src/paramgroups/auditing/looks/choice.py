@@ -71,8 +71,7 @@ def no_matrix(subject: Subject) -> Iterator[Finding]:
 
 def _finding(told: str, found: list[tuple[Group, str]], fix: str) -> Finding:
     names = list(dict.fromkeys(name for _, name in found))
-    verb = "is" if len(names) == 1 else "are"
-    ending = f" {verb} sparse" if "no sparse" in told else ""
+    ending = " are sparse" if "no sparse" in told else ""
     return UNSUITED.finding(f"{told} {listing(names)}{ending}.", fix, names)
 
 

@@ -1,7 +1,7 @@
 """Weight decay: on what it should not fall, and how strong it is."""
 
 from collections.abc import Callable, Iterator
-from dis import get_instructions
+from dis import Instruction, get_instructions
 from functools import partial
 from types import FunctionType
 from typing import Any
@@ -76,7 +76,8 @@ def weakened(subject: Subject) -> Iterator[Finding]:
             )
             fix = (
                 "If each should decay alike, scale the decay against the rate before the scheduler is built: "
-                f'for group in optimizer.param_groups: group["weight_decay"] *= {max(rates):g} / group["lr"].'
+                'for group in [g for g in optimizer.param_groups if g["lr"] > 0]: '
+                f'group["weight_decay"] *= {max(rates):g} / group["lr"].'
             )
             held = {id(group) for group in slow}
             names = [row.name for group, row, _ in subject.trained if id(group) in held]
@@ -154,10 +155,16 @@ def _masks(hook: Any) -> bool:
         function = vars(type(hook)).get("__call__")
     if not isinstance(function, FunctionType):
         return getattr(hook, "__name__", "") in MASKS
-    return not MASKS.isdisjoint(function.__code__.co_names) or any(
-        one.opname == "STORE_SUBSCR" or (one.opname == "BINARY_OP" and one.argrepr in ("*", "*="))
-        for one in get_instructions(function)
-    )
+    return not MASKS.isdisjoint(function.__code__.co_names) or _writes(list(get_instructions(function)))
+
+
+def _writes(code: list[Instruction]) -> bool:
+    """Whether a function writes into what it is given, or multiplies it by more than a constant."""
+    for before, last, one in zip(code, code[1:], code[2:], strict=False):
+        constant = "LOAD_CONST" in (before.opname, last.opname)
+        if one.opname == "STORE_SUBSCR" or (one.argrepr in ("*", "*=") and not constant):
+            return True
+    return False
 
 
 KINDS = (VECTORS, TABLES, WEAKENED, MASKED)

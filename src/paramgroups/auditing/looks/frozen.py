@@ -11,7 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 from paramgroups.auditing.kinds import Kind
 from paramgroups.auditing.looks.steppers import is_one_pass
 from paramgroups.auditing.subject import Check, Subject
-from paramgroups.errors import Finding, listing
+from paramgroups.errors import Finding, counted, listing
 
 LIVE = Kind(
     "PG160", "warning", "batch norm is live in a frozen part",
@@ -48,7 +48,7 @@ class Norms:
     def found(self) -> list[tuple[str, Any]]:
         """Each with its path."""
         subject = self.subject
-        if subject.plan is not None or not any(one.requires_grad for one in subject.tensors.values()):
+        if not any(one.requires_grad for one in subject.tensors.values()):
             return []
         found: list[tuple[str, Any]] = []
         if not any(map(_is_counting, subject.modules)):
@@ -105,12 +105,12 @@ def live(subject: Subject) -> Iterator[Finding]:
     found = [(path, module) for path, module in norms.found if module.training]
     if found:
         message = (
-            f"{len(found):,} batch norms of frozen parts are in training mode, so that their running "
+            f"In frozen parts {counted(len(found), 'batch norm')} in training mode, so that running "
             f"statistics move: {listing([path for path, _ in found])}."
         )
         fix = (
-            "Keep them in evaluation, after each model.train() anew: norm.eval(); or "
-            'pg.recipes.frozen_norms("@_BatchNorm"), which holds them.'
+            "Keep them in evaluation, after each model.train() anew: norm.eval(). Or freeze by a rule, and "
+            'not by requires_grad_(False): pg.rule("backbone", trainable=False) holds them there.'
         )
         yield LIVE.finding(message, fix, norms.names(found))
 
@@ -125,7 +125,7 @@ def unheld(subject: Subject) -> Iterator[Finding]:
     ]
     if found:
         message = (
-            f"{len(found):,} batch norms of frozen parts are in evaluation by eval() alone: "
+            f"In frozen parts {counted(len(found), 'batch norm')} in evaluation by eval() alone: "
             f"{listing([path for path, _ in found])}."
         )
         fix = (

@@ -1,6 +1,6 @@
 """Who is in which group: forgotten, frozen, replaced, foreign and doubled parameters."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.parameter import UninitializedParameter
 
 from paramgroups.auditing.kinds import Kind
+from paramgroups.auditing.looks.samples import sampled
 from paramgroups.auditing.subject import Check, Group, Subject
 from paramgroups.errors import Finding, counted, listing
 
@@ -59,9 +60,16 @@ class Exchanged(NamedTuple):
     extra: list[tuple[Group, str]]
 
 
-def forgotten(subject: Subject) -> Iterator[Finding]:
+def apart(subject: Subject) -> Iterator[Finding]:
+    """Parameters of the model that no group holds, and tensors in groups that the model does not have."""
+    found = _exchanged(subject)
+    for look in (_forgotten, _replaced, _extra):
+        yield from look(subject, found)
+
+
+def _forgotten(subject: Subject, found: Exchanged) -> Iterator[Finding]:
     """Trainable parameters of the model that no group holds."""
-    stood_for = {*_exchanged(subject).lost, *_exchanged(subject).mastered}
+    stood_for = {*found.lost, *found.mastered}
     names = [name for name in _in_no_group(subject) if name not in stood_for]
     if names:
         total = sum(tensor.requires_grad for tensor in subject.tensors.values())
@@ -86,9 +94,9 @@ def frozen(subject: Subject) -> Iterator[Finding]:
         yield FROZEN.finding(message, fix, names)
 
 
-def replaced(subject: Subject) -> Iterator[Finding]:
+def _replaced(_: Subject, found: Exchanged) -> Iterator[Finding]:
     """Tensors in groups that stood in the model before it was changed."""
-    if names := _exchanged(subject).lost:
+    if names := found.lost:
         message = (
             f"The groups hold {counted(len(names), 'tensor')} of the shapes of {listing(names)}, but not "
             "those that the model has now: it was changed after the optimizer was built, or is another one."
@@ -100,9 +108,9 @@ def replaced(subject: Subject) -> Iterator[Finding]:
         yield REPLACED.finding(message, fix, names)
 
 
-def foreign(subject: Subject) -> Iterator[Finding]:
+def _extra(_: Subject, found: Exchanged) -> Iterator[Finding]:
     """Tensors in groups that the model does not have."""
-    if extra := _exchanged(subject).extra:
+    if extra := found.extra:
         where = Counter(group.label for group, _ in extra)
         are = "is" if len(extra) == 1 else "are"
         message = f"{counted(len(extra), 'tensor')} in the groups {are} not the model's: {_places(where)}."
@@ -176,18 +184,18 @@ def _in_no_group(subject: Subject) -> list[str]:
 
 def _exchanged(subject: Subject) -> Exchanged:
     """The foreign tensors in the groups beside the forgotten parameters of their shapes."""
-    missing: dict[tuple[int, ...], list[str]] = {}
+    missing: dict[tuple[int, ...], deque[str]] = {}
     if foreign := _foreign(subject):
         for name in _in_no_group(subject):
-            missing.setdefault(_shape(subject.tensors[name]), []).append(name)
+            missing.setdefault(_shape(subject.tensors[name]), deque()).append(name)
     lost, mastered, extra = set(), [], []
     for group, label, tensor in foreign:
         if not (names := missing.get(_shape(tensor))):
             extra.append((group, label))
         elif _is_master(tensor, subject.tensors[names[0]]):
-            mastered.append(names.pop(0))
+            mastered.append(names.popleft())
         else:
-            lost.add(names.pop(0))
+            lost.add(names.popleft())
     return Exchanged([name for name in subject.tensors if name in lost], mastered, extra)
 
 
@@ -195,7 +203,8 @@ def _is_master(tensor: Tensor, parameter: Tensor) -> bool:
     """Whether a tensor holds in float32 what a parameter of half precision rounds."""
     if tensor.dtype is not torch.float32 or parameter.dtype not in (torch.float16, torch.bfloat16):
         return False
-    return not tensor.is_meta and torch.equal(tensor.detach().to(parameter), parameter.detach())
+    kept, rounded = sampled(tensor), sampled(parameter)
+    return kept is not None and rounded is not None and torch.equal(kept.to(parameter.dtype).float(), rounded)
 
 
 def _foreign(subject: Subject) -> list[tuple[Group, str, Tensor]]:
@@ -236,10 +245,8 @@ def _distinct(names: Iterator[str] | list[str]) -> list[str]:
 
 KINDS = (FORGOTTEN, FROZEN, REPLACED, FOREIGN, DOUBLED, EMPTY, SHARED, NOTHING)
 CHECKS: tuple[Check, ...] = (
-    forgotten,
+    apart,
     frozen,
-    replaced,
-    foreign,
     doubled,
     empty,
     shared,

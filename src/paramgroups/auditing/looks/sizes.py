@@ -56,7 +56,7 @@ def huge(subject: Subject) -> Iterator[Finding]:
         worst, size = max(pairs, key=lambda pair: pair[0].rate / pair[1])
         message = (
             f"{rule_of(worst.group)} at the rate {worst.rate:g} moves each number by about that at a step, "
-            f'and those of "{worst.name}" are about {size:.2g} in size. So it is with '
+            f'and those of "{worst.name}" are about {size:.2g} in size. Such steps are too large for '
             f"{listing([one.name for one, _ in pairs])}."
         )
         fix = "Rates of such rules are usually 1e-5 to 1e-2; those of SGD are larger."
@@ -70,8 +70,8 @@ def lost(subject: Subject) -> Iterator[Finding]:
     if 2 * len(shares) > len(halves):
         first, share = shares[0]
         message = (
-            f"{len(shares):,} matrices are {_dtype(first.dtype)}, and a step of {rule_of(first.group)} at "
-            f'the rate {first.rate:g} is too small to change {share:.0%} of the numbers of "{first.name}": '
+            f"In {_dtype(first.dtype)} a step of {rule_of(first.group)} at the rate {first.rate:g} is "
+            f'rounded away in {share:.0%} of the numbers of "{first.name}"; so in all of '
             f"{listing([one.name for one, _ in shares])}."
         )
         fix = (

@@ -34,6 +34,9 @@ def resume_findings(subject: Subject, checkpoint: Any) -> Iterator[Finding]:
     except UnreadError as error:
         yield UNREAD.finding(str(error), error.fix)
         return
+    except Exception as error:  # noqa: BLE001  # a path may be anything, and so may what is read
+        yield UNREAD.finding(f"The checkpoint cannot be read: {type(error).__name__}: {error}", AGAIN)
+        return
     for look in (_optimizers, schedules, weights):
         yield from _taken(look, subject, run)
 

@@ -123,7 +123,9 @@ def _unread(path: Path, told: str) -> UnreadError:
 
 
 def _first_line(told: object) -> str:
-    return next(iter(str(told).strip().splitlines()), "")[:200]
+    """The first sentence of what another library says."""
+    line = next(iter(str(told).strip().splitlines()), "")
+    return line.partition(". ")[0].removesuffix(".") + "." if line else ""
 
 
 def _read_ours(path: Path) -> SavedRun:

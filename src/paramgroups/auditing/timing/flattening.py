@@ -78,8 +78,8 @@ def _fix(argument: str) -> str:
         return "warmup_lr_init=0.0 rises to each group's own rate."
     return (
         f"{argument}=0.0, or a floor that is a ratio: "
-        "LambdaLR(optimizer, lambda t: 0.01 + 0.99 * (1 + math.cos(math.pi * min(t / T, 1))) / 2), here "
-        "pg.schedules.cosine(end=0.01)."
+        "LambdaLR(optimizer, lambda t: 0.01 + 0.99 * (1 + math.cos(math.pi * min(t / T, 1))) / 2) over T "
+        "ticks, here pg.schedules.cosine(end=0.01)."
     )
 
 
@@ -92,7 +92,11 @@ def _told(driver: Driver, groups: Sequence[Group]) -> tuple[str, str] | None:
             message = (
                 f"{argument}={rate:.3g} of {driver.name} is one number for {len(groups):,} groups: {how}."
             )
-            return message, f"One for each group: {argument}=[g['lr'] for g in optimizer.param_groups]."
+            fix = (
+                "Build the optimizer anew, since its rates are gone, and give one for each group: "
+                f"{argument}=[g['lr'] for g in optimizer.param_groups]."
+            )
+            return message, fix
     return None
 
 

@@ -115,8 +115,9 @@ def _mix_up(driver: Driver, found: Span, known: dict[Any, int]) -> str:
 def _fix(found: Span, known: dict[Any, int]) -> str:
     argument = found.argument.partition("=")[0]
     ways = {"step": "where it is stepped after each update", "epoch": "where it is stepped after each epoch"}
-    told = [f"{argument}={known[unit] - found.before} {way}" for unit, way in ways.items() if unit in known]
-    return ", or ".join(told) + "."
+    lengths = {way: known[unit] - found.before for unit, way in ways.items() if unit in known}
+    told = [f"{argument}={length} {way}" for way, length in lengths.items() if length > 0]
+    return ", or ".join(told) + "." if told else "Let what comes before it be shorter than training."
 
 
 KINDS = (UNEVEN, OVER)

@@ -11,7 +11,7 @@ from paramgroups.auditing.objects import WITHIN, Driver
 from paramgroups.auditing.subject import Check, Group, Subject, number
 from paramgroups.auditing.timing.driven import groups_of, is_alone, present_tick, processes
 from paramgroups.auditing.timing.spans import is_near, span, trainings
-from paramgroups.errors import Finding, listing
+from paramgroups.errors import Finding, counted, listing
 
 ELSEWHERE = Kind(
     "PG140", "error", "a scheduler of another optimizer",
@@ -23,8 +23,8 @@ OUT_OF_HAND = Kind(
 )  # fmt: skip
 LATE = Kind(
     "PG148", "error", "a group that was added after the scheduler was built",
-    "The scheduler has one rate for each group that there was; the next tick raises, or leaves the new group "
-    "at a rate that was never meant.",
+    "LambdaLR, OneCycleLR and others raise at the next tick, LinearLR takes the new group to another rate, "
+    "and those that go on from the present rate know no base of it.",
 )  # fmt: skip
 EARLY = Kind(
     "PG150", "error", "the scheduler was stepped before the optimizer",
@@ -76,11 +76,12 @@ def late(subject: Subject) -> Iterator[Finding]:
         if known is None or known == there:
             continue
         new = groups_of(subject, driver)[known:]
-        message = f"{driver.name} was built over {known} groups, and the optimizer has {there}"
+        message = f"{driver.name} was built over {counted(known, 'group')}, and the optimizer has {there}"
         message += f": {listing(group.label for group in new)} came later." if new else "."
         fix = (
             "Give the optimizer all groups when it is built (a frozen part costs nothing there), or build "
-            "the scheduler anew after add_param_group, with last_epoch=."
+            "the scheduler anew after add_param_group: group.setdefault('initial_lr', group['lr']) in the "
+            f"new group, then {driver.name}(optimizer, …, last_epoch=scheduler.last_epoch)."
         )
         yield LATE.finding(message, fix, [name for group in new for name in group.names])
 
@@ -104,7 +105,7 @@ def early(subject: Subject) -> Iterator[Finding]:
     for driver in _torchs(subject):
         ticks = _ticked(driver)
         if ticks and driver.optimizer is not None and _never_stepped(driver.optimizer, driver):
-            message = f"{driver.name} has made {ticks:,} ticks, and its optimizer no step."
+            message = f"{driver.name} has made {counted(ticks, 'tick')}, and its optimizer no step."
             fix = (
                 "optimizer.step() first, then scheduler.step(). On a resume: "
                 "optimizer.load_state_dict(saved['optimizer']) beside the scheduler's."
