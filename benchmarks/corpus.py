@@ -6,29 +6,38 @@ Run: `python -m benchmarks.corpus`. The results are kept in `benchmarks/results/
 
 import re
 from collections.abc import Iterable
+from tempfile import gettempdir
 from typing import Any
 
 import torch
 
 from benchmarks.measure import save, show
 from paramgroups.auditing.checks import catalogue
+from tests.auditing.corpus.loops import FAULTY
 from tests.auditing.corpus.scoring import Outcome, outcomes, score
 
 
 def generic(told: str) -> str:
     """What is said, without the place where it was said."""
-    told = re.sub(r"/[\w./-]*/tmp\w+/|/tmp/\w+/", "runs/", told)
+    told = re.sub(re.escape(gettempdir()) + r"/[^/\s]+/", "runs/", told)
     return re.sub(r"tests\.auditing\.corpus\.\w+\.", "my_project.", told)
 
 
 def listed(found: Iterable[Outcome]) -> dict[str, dict[str, Any]]:
     """Every kind of finding, with what the audit says of the first set-up that has it."""
-    examples: dict[str, str] = {}
+    first = {code: loop.__name__ for code, loop in FAULTY.items()}
+    told = {code: generic(make().messages()[code]) for code, make in FAULTY.items()}
     for outcome in found:
-        for code in sorted(outcome.hits):
-            examples.setdefault(code, generic(outcome.messages[code]))
+        for code in sorted(outcome.hits - first.keys()):
+            first[code], told[code] = outcome.case.name, generic(outcome.messages[code])
     return {
-        code: {"severity": kind.severity, "title": kind.title, "why": kind.why, "example": examples.get(code)}
+        code: {
+            "severity": kind.severity,
+            "title": kind.title,
+            "why": kind.why,
+            "of": first[code],
+            "example": told[code],
+        }
         for code, kind in catalogue().items()
     }
 

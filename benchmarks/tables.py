@@ -157,7 +157,7 @@ def findings(kept: Kept) -> str:
 
 def _kind(code: str, kept: Kept) -> str:
     told = f"### {code}\n**{kept['title']}** ({kept['severity']}). {kept['why']}"
-    return told if kept["example"] is None else f"{told}\n\n```text\n{kept['example']}\n```"
+    return f"{told}\n\n```text\n{kept['example']}\n```"
 
 
 TABLES: Mapping[str, Callable[[Kept], str]] = {

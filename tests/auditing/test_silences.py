@@ -1,5 +1,7 @@
 """Silences: what is meant is not told, with a reason, by code and selector."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -77,3 +79,47 @@ def test_a_selector_that_needs_what_is_unknown_is_refused_with_its_silence() -> 
 def test_what_is_no_list_of_silences_is_refused(silences: object) -> None:
     with pytest.raises(pg.ParamGroupsError, match=r"is no list of silences.* Write silence=\[pg.silence"):
         pg.audit(*forgetful(), silence=silences)  # type: ignore[arg-type]  # what users do
+
+
+def mean_of_squares(model: torch.nn.Module, batch: torch.Tensor) -> torch.Tensor:
+    found: torch.Tensor = model(batch).square().mean()
+    return found
+
+
+def idle_in(code: str, **options: object) -> bool:
+    """Whether an audit of a sound training, built by a plan, says that a silence of a kind is idle."""
+    model = small()
+    plan = pg.plan(model, pg.Recipe(optimizer="sgd", lr=0.1))
+    optimizer, scheduler = pg.build(plan)
+    asked: dict[str, Any] = {"silence": [pg.silence(code, reason="x")], **options}
+    if code.startswith("PG3") and asked.pop("resume", False):
+        asked["checkpoint"] = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+    return "PG192" in [finding.code for finding in pg.audit(model, optimizer, scheduler, **asked)]
+
+
+@pytest.mark.parametrize("code", ["PG205", "PG308", "PG404"])
+def test_a_silence_of_what_was_not_looked_at_is_not_idle(code: str) -> None:
+    assert not idle_in(code)
+
+
+def test_a_silence_of_what_was_looked_at_and_not_found_is_idle() -> None:
+    assert idle_in("PG105")
+    assert idle_in("PG003")
+    assert idle_in("PG205", loss=mean_of_squares, batch=torch.ones(3, 4))
+    assert idle_in("PG308", resume=True)
+
+
+def test_a_silence_for_checks_of_plans_is_idle_only_beside_a_plan() -> None:
+    silences = [pg.silence("PG003", reason="x")]
+    model = small()
+    found = pg.audit(model, torch.optim.SGD(model.parameters(), lr=0.1), silence=silences)
+    assert "PG192" not in [finding.code for finding in found]
+
+
+def test_a_silence_is_not_idle_where_the_trial_could_not_be_taken() -> None:
+    assert not idle_in("PG205", loss=mean_of_squares, batch=torch.ones(3, 5))
+
+
+def test_the_code_of_a_plan_is_no_file() -> None:
+    with pytest.raises(pg.ParamGroupsError, match="is no list of silences"):
+        pg.audit(*forgetful(), silence="PG002")

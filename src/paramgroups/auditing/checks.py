@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from paramgroups.auditing import reading, silences
-from paramgroups.auditing.kinds import UNTAKEN, Kind
+from paramgroups.auditing.kinds import SEEMS, UNTAKEN, Kind, untaken
 from paramgroups.auditing.looks import (
     choice,
     decay,
@@ -60,15 +60,16 @@ def taken(check: Callable[..., Iterator[Finding]], *given: Any) -> list[Finding]
         return list(check(*given))
     except Exception as error:  # noqa: BLE001  # what is audited may do anything when it is looked at
         what = check.__name__.replace("_", " ")
-        message = f'The look at "{what}" ended with {type(error).__name__}: {error}.'
-        return [UNTAKEN.finding(message, "Look whether an object that was handed in is what it seems.")]
+        return [untaken(f'The look at "{what}"', error, SEEMS)]
 
 
 def look_at(subject: Subject, trial: Trial) -> Iterator[Finding]:
     """What steps on copies tell, and what of them could not be taken."""
     fix = "Hand in a loss and a batch with which a copy of the model can be trained."
     yield from (UNTAKEN.finding(cause, fix) for cause in trial.untaken)
-    yield from taken(trial_checks.findings_of, subject, trial)
+    if trial.steps:
+        for check in trial_checks.CHECKS:
+            yield from taken(check, subject, trial)
 
 
 def catalogue() -> dict[str, Kind]:

@@ -10,8 +10,8 @@ from paramgroups.auditing.checks import catalogue, look, look_at, taken
 from paramgroups.auditing.reading import read_subject
 from paramgroups.auditing.result import Audit, Rates, gravest_first
 from paramgroups.auditing.resumes.resuming import resume_findings
-from paramgroups.auditing.silence_files import read_silences
-from paramgroups.auditing.silences import Silence, apply, check_codes
+from paramgroups.auditing.silence_files import silences_of
+from paramgroups.auditing.silences import Silence, apply
 from paramgroups.auditing.subject import Subject
 from paramgroups.auditing.timing.simulating import rates
 from paramgroups.auditing.trials.trying import try_steps
@@ -60,6 +60,7 @@ def audit(  # noqa: PLR0913  # each is one thing that can be known of a training
         ModelError: The model cannot be indexed: it is no module, or some parameters have no shape yet.
         ScheduleError: The lengths are no whole numbers above 0, or do not agree.
         PlanError: A silence is of a kind that there is not.
+        SelectorError: The selector of a silence asks what cannot be known of this model.
         FileError: The file of silences cannot be read.
 
     Example:
@@ -69,24 +70,24 @@ def audit(  # noqa: PLR0913  # each is one thing that can be known of a training
         >>> [(one.code, one.severity, one.names) for one in found]
         [('PG101', 'error', ('0.weight', '0.bias'))]
     """
-    kinds = catalogue()
-    if isinstance(silence, (str, PathLike)) and silence not in kinds:
-        silence = read_silences(silence)
-    silences = check_codes(silence, kinds)
     horizon = Horizon.of(steps, epochs, steps_per_epoch)
     with collector_paused():
         subject, findings = read_subject(model, optimizer, scheduler, horizon)
+        meant = silences_of(silence, catalogue(), subject.index)
         findings += look(subject)
         to_come = _rates(subject)
     findings += taken(check_plan, subject)
+    looked = ["PG1"] if subject.plan is None else ["PG1", "PG0"]
     if checkpoint is not None:
+        looked.append("PG3")
         findings += resume_findings(subject, checkpoint)
     ratios: dict[str, float] = {}
     if loss is not None or batch is not None:
         trial = try_steps(subject, loss, batch)
         findings += look_at(subject, trial)
+        looked += [] if trial.untaken else ["PG2"]
         ratios = trial.ratios(subject.groups)
-    left, silenced = apply(silences, findings, subject.index)
+    left, silenced = apply(meant, findings, looked)
     return Audit(_title(subject), gravest_first(left), tuple(silenced), to_come, ratios)
 
 

@@ -45,3 +45,17 @@ UNTAKEN = Kind(
     "PG191", "advice", "a look that could not be taken",
     "What is not looked at is not checked: no finding there does not mean that all is well.",
 )  # fmt: skip
+SEEMS = "Look whether an object that was handed in is what it seems."
+LONGEST = 300
+"""Characters of what foreign code says when it breaks."""
+
+
+def untaken(what: str, error: Exception, fix: str) -> Finding:
+    """That a look could not be taken, and why.
+
+    Args:
+        what: What was looked at.
+        error: How it ended.
+        fix: What to look for.
+    """
+    return UNTAKEN.finding(f"{what} ended with {type(error).__name__}: {str(error)[:LONGEST]}.", fix)

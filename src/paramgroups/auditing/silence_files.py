@@ -5,12 +5,32 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from paramgroups.auditing.silences import Silence, silence
+from paramgroups.auditing.kinds import Kind
+from paramgroups.auditing.silences import Meant, Silence, check_codes, is_code, resolve, silence
 from paramgroups.errors import FileError, ParamGroupsError, nearest, shown
+from paramgroups.indexing import Index
 from paramgroups.planning.files import read_toml
 
 KEYS = ("code", "selector", "reason")
 TABLE = "[[tool.paramgroups.audit.silence]]"
+
+
+def silences_of(asked: object, known: Mapping[str, Kind], index: Index) -> tuple[Meant, ...]:
+    """The silences that are asked for, each checked and resolved before anything is looked at.
+
+    Args:
+        asked: A list of them, or a file that lists them.
+        known: The kinds of findings.
+        index: The model's parameters.
+
+    Raises:
+        PlanError: They are neither, one is no silence, or of a kind that there is not.
+        FileError: The file cannot be read.
+        SelectorError: A selector asks what cannot be known here.
+    """
+    if isinstance(asked, (str, PathLike)) and not is_code(asked, known):
+        asked = read_silences(asked)
+    return resolve(check_codes(asked, known), index)
 
 
 def read_silences(path: str | PathLike[str]) -> tuple[Silence, ...]:

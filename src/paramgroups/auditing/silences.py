@@ -1,7 +1,7 @@
 """Silences: findings that were looked at and are meant, each with its reason."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -69,6 +69,13 @@ def silence(code: str, selector: str | Selector | None = None, *, reason: str) -
     return Silence(code.upper(), None if selector is None else as_selector(selector), reason.strip())
 
 
+class Meant(NamedTuple):
+    """A silence with its selector resolved: the names that it is for, None for all and for what has none."""
+
+    silence: Silence
+    names: frozenset[str] | None
+
+
 def check_codes(silences: object, known: Mapping[str, Kind]) -> tuple[Silence, ...]:
     """The silences, each of a kind that there is.
 
@@ -81,40 +88,69 @@ def check_codes(silences: object, known: Mapping[str, Kind]) -> tuple[Silence, .
     for one in silences:
         if not isinstance(one, Silence):
             raise PlanError(f"silence= holds {shown(one)}, which is no silence. {WRITTEN}")
-        if one.code not in known and not OF_PLANS.fullmatch(one.code):
+        if not is_code(one.code, known):
             raise PlanError(f'"{one.code}" is no kind of finding. {nearest(one.code, known)}')
         found.append(one)
     return tuple(found)
 
 
-def apply(
-    silences: Iterable[Silence], findings: Iterable[Finding], index: Index
-) -> tuple[list[Finding], list[Silenced]]:
-    """What remains to be told, and what is silenced.
+def resolve(silences: Iterable[Silence], index: Index) -> tuple[Meant, ...]:
+    """The silences, with the names that they are for.
 
     Raises:
         SelectorError: A selector asks what cannot be known here.
     """
+    return tuple(Meant(one, _selected(one, index)) for one in silences)
+
+
+def is_code(text: object, known: Mapping[str, Kind]) -> bool:
+    """Whether it is a kind of finding, of an audit or of the check of a plan."""
+    return isinstance(text, str) and (text in known or OF_PLANS.fullmatch(text) is not None)
+
+
+def apply(
+    meant: Iterable[Meant], findings: Iterable[Finding], looked: Iterable[str] = ()
+) -> tuple[list[Finding], list[Silenced]]:
+    """What remains to be told, and what is silenced.
+
+    Args:
+        meant: The silences.
+        findings: What was found.
+        looked: How the codes begin that were looked for: only a silence of one of them can be idle.
+    """
     left, silenced = list(findings), list[Silenced]()
-    for one in silences:
-        names = None if one.selector is None else set(_selected(one, index))
-        kept: list[Finding] = []
-        before = len(silenced)
-        for finding in left:
-            rest = finding.names if names is None else tuple(n for n in finding.names if n not in names)
-            if finding.code != one.code or (names is not None and rest == finding.names):
-                kept.append(finding)
-                continue
-            silenced.append(Silenced(finding, one))
-            if names is not None and rest:
-                kept.append(_without(finding, rest))
-        left = kept if len(silenced) > before else [*kept, _idle(one)]
+    for one in meant:
+        kept, hidden = _split(one, left)
+        silenced += hidden
+        left = kept if hidden else [*kept, *idle([one], (), looked)]
     return left, silenced
 
 
-def _selected(one: Silence, index: Index) -> tuple[str, ...]:
+def idle(meant: Iterable[Meant], silenced: Iterable[Silenced], looked: Iterable[str]) -> Iterator[Finding]:
+    """The silences that silenced nothing, where what they are for was looked for."""
+    used = {id(one.silence) for one in silenced}
+    begins = tuple(looked)
+    for one in meant:
+        if id(one.silence) not in used and one.silence.code.startswith(begins):
+            told = f'The silence "{one.silence}" matches no finding.'
+            yield IDLE.finding(told, "Take it out.")
+
+
+def _split(one: Meant, findings: Iterable[Finding]) -> tuple[list[Finding], list[Silenced]]:
+    kept, hidden = list[Finding](), list[Silenced]()
+    for finding in findings:
+        rest = () if one.names is None else tuple(n for n in finding.names if n not in one.names)
+        if finding.code != one.silence.code or (one.names is not None and rest == finding.names):
+            kept.append(finding)
+            continue
+        hidden.append(Silenced(finding, one.silence))
+        kept += [_without(finding, rest)] if rest else []
+    return kept, hidden
+
+
+def _selected(one: Silence, index: Index) -> frozenset[str] | None:
     try:
-        return () if one.selector is None else one.selector.select(index).names
+        return None if one.selector is None else frozenset(one.selector.select(index).names)
     except SelectorError as error:
         raise SelectorError(f"The silence {one} cannot be resolved. {error}") from error
 
@@ -123,7 +159,3 @@ def _without(finding: Finding, rest: tuple[str, ...]) -> Finding:
     count = len(finding.names) - len(rest)
     told = f"{finding.message} ({count} of {len(finding.names)} silenced; left: {listing(rest)}.)"
     return replace(finding, message=told, names=rest)
-
-
-def _idle(one: Silence) -> Finding:
-    return IDLE.finding(f'The silence "{one}" matches no finding.', "Take it out.")

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 from torch import Tensor, nn
@@ -125,7 +126,7 @@ def number(found: object) -> float | None:
         return found
     if isinstance(found, Tensor) and found.numel() == 1 and not found.is_meta:
         found = found.item()
-    if isinstance(found, bool) or not isinstance(found, (int, float)):
+    if isinstance(found, bool) or not isinstance(found, Real):
         return None
     try:
         return float(found) if math.isfinite(found) else None

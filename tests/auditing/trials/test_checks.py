@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,9 @@ from torch.optim import SGD, Adam, AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 import paramgroups as pg
-from paramgroups.auditing.trials.checks import KINDS, findings_of
+from paramgroups.auditing.checks import look_at
+from paramgroups.auditing.trials.checks import CHECKS, KINDS
+from paramgroups.auditing.trials.trial import Trial, Tried
 from paramgroups.auditing.trials.trying import try_steps
 from paramgroups.errors import Finding
 from tests.auditing.setups import codes, small, subject_of
@@ -34,7 +37,7 @@ def look(
     subject = subject_of(model, optimizer, scheduler)
     trial = try_steps(subject, loss, torch.randn(6, 4) if batch is None else batch)
     assert not trial.untaken
-    return list(findings_of(subject, trial))
+    return [finding for check in CHECKS for finding in check(subject, trial)]
 
 
 def seeded(make: Callable[[], Any] = small) -> Any:
@@ -316,3 +319,77 @@ def test_the_audit_tells_what_steps_do_and_the_ratios_of_groups() -> None:
 
 def test_every_kind_has_its_page() -> None:
     assert [kind.code for kind in KINDS] == [f"PG20{number}" for number in range(1, 10)]
+
+
+class StopsAt(SGD):
+    """Steps nothing, and raises at its second step."""
+
+    calls = 0
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # noqa: ARG002  # as its base has it
+        self.calls += 1
+        if self.calls == 2:
+            raise RuntimeError("no more")
+
+
+def test_what_was_seen_before_an_optimizer_gave_up_is_told() -> None:
+    model = seeded()
+    subject = subject_of(model, StopsAt(model.parameters(), lr=0.1))
+    trial = try_steps(subject, squares, torch.randn(6, 4))
+    found = list(look_at(subject, trial))
+    assert trial.steps == 1
+    assert codes(found) == ["PG191", "PG203"]
+    assert found[0].message == "Step 2 of 3 ended with RuntimeError: no more"
+
+
+def test_one_check_that_breaks_leaves_the_others() -> None:
+    model = seeded()
+    subject = subject_of(model, SGD(model.parameters(), lr=0.01))
+    trial = Trial(1, losses=[1.0, 20.0], drifted=("nowhere",))
+    trial.tried["0.weight"] = Tried(
+        lives=[True], gradients=[None], updates=[0.0], weights=[1.0], shares=[1.0]
+    )
+    found = list(look_at(subject, trial))
+    assert 'The look at "drifted" ended with AttributeError' in found[0].message
+    assert {"PG204", "PG208"} <= set(codes(found))
+
+
+def test_without_a_loss_none_is_told() -> None:
+    model = seeded()
+    subject = subject_of(model, SGD(model.parameters(), lr=0.01))
+    trial = Trial(1)
+    trial.tried["0.weight"] = Tried(
+        lives=[True], gradients=[float("nan")], updates=[0.1], weights=[1.0], shares=[1.0]
+    )
+    for name in ("0.bias", "1.weight", "1.bias", "3.weight", "3.bias"):
+        trial.tried[name] = Tried(lives=[True], gradients=[1.0], updates=[0.1], weights=[1.0], shares=[1.0])
+    (found,) = (one for one in look_at(subject, trial) if one.code != "PG205")
+    assert found.message == "1 parameter had gradients that are not finite: 0.weight."
+
+
+class OwnRate(SGD):
+    """Steps with a rate that its groups do not tell, as an Adafactor with relative steps does."""
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # noqa: ARG002  # as its base has it
+        for group in self.param_groups:
+            for tensor in group["params"]:
+                if tensor.grad is not None and tensor.ndim > 1:
+                    tensor.data.mul_(1.2)
+
+
+def test_a_rate_that_cannot_be_read_silences_nothing() -> None:
+    model = seeded()
+    optimizer = OwnRate(model.parameters(), lr=0.1)
+    optimizer.param_groups[0]["lr"] = None
+    found = {one.code: one for one in look(model, optimizer)}
+    assert set(found) == {"PG203", "PG205"}
+    assert found["PG205"].message == "A step changes the weights of group 0 by 0.12 of their norm."
+    assert found["PG205"].fix == "Lower its rate."
+
+
+def test_a_rate_of_numpys_is_a_rate() -> None:
+    model = seeded()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    optimizer.param_groups[0]["lr"] = np.float32(30.0)
+    found = {one.code: one for one in look(model, optimizer, loss=lambda net, x: net(x).mean())}
+    assert "at a rate of 30" in found["PG205"].message

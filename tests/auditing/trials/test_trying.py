@@ -17,7 +17,7 @@ import paramgroups as pg
 from paramgroups.auditing.subject import Subject
 from paramgroups.auditing.trials.trial import Trial
 from paramgroups.auditing.trials.trying import try_steps
-from paramgroups.errors import ModelError, PlanError
+from paramgroups.errors import ModelError, PlanError, StoppedError
 from tests.auditing.setups import subject_of
 
 
@@ -356,3 +356,40 @@ def test_it_is_what_the_same_steps_give() -> None:
         own.step()
         own.zero_grad()
     assert trial.losses[:3] == losses
+
+
+def test_a_schedule_that_counts_its_calls_is_not_called() -> None:
+    calls = []
+
+    def counted(_: int) -> float:
+        calls.append(1)
+        return 1.0
+
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    scheduler = LambdaLR(optimizer, counted)
+    before = len(calls)
+    trial = try_steps(subject_of(model, optimizer, scheduler), squares, batch())
+    assert (len(calls), trial.steps) == (before, 3)
+    assert trial.untaken[0].startswith("LambdaLR stands still in it, since its function ")
+    assert "counted may change something" in trial.untaken[0]
+
+
+def of_table(plain: nn.Module, _: Any) -> Tensor:
+    found: Tensor = plain(torch.tensor([0, 1])).square().mean()
+    return found
+
+
+def test_an_error_of_ours_within_a_step_is_told_beside_what_else_was_found() -> None:
+    model = nn.Sequential(nn.Embedding(4, 2, sparse=True))
+    found = pg.audit(model, pg.Optimizer(model.parameters(), "adamw", lr=0.1), loss=of_table)
+    assert any("ended with OptimizerError" in one.message for one in found)
+
+
+@pytest.mark.parametrize("kind", [StoppedError, ModelError, PlanError], ids=lambda one: str(one.__name__))
+def test_an_error_of_ours_within_the_loss_is_told(kind: type[Exception]) -> None:
+    def loss(*_: Any) -> Tensor:
+        raise kind("as asked")
+
+    trial = try_steps(sgd_of(nn.Linear(4, 2)), loss, batch())
+    assert cause(trial) == f"Step 1 of 3 ended with {kind.__name__}: as asked"

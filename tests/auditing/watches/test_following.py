@@ -100,6 +100,15 @@ def test_a_plateau_waits_for_its_metric() -> None:
     assert not codes(watched(lambda optimizer: ReduceLROnPlateau(optimizer, patience=0), loop))
 
 
+def test_a_plateau_may_take_a_metric_before_the_first_update() -> None:
+    def loop(model: nn.Module, optimizer: Any, scheduler: Any) -> None:
+        for metric in (3.0, 2.0, 1.0):
+            scheduler.step(metric)
+            updates(model, optimizer, 4)
+
+    assert not codes(watched(ReduceLROnPlateau, loop))
+
+
 @pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
 def test_a_scheduler_that_is_stepped_before_the_optimizer() -> None:
     def loop(model: nn.Module, optimizer: Any, scheduler: Any) -> None:
@@ -180,6 +189,18 @@ def test_an_edit_that_the_scheduler_undoes_or_goes_on_from(name: str) -> None:
     watch = watched(MAKERS[name], edited)
     assert codes(watch) == ["PG403"]
     assert ("undid that" if name in UNDONE else "it compounds") in watch.findings[0].message
+
+
+def test_a_schedule_that_counts_its_calls_is_not_asked() -> None:
+    calls = []
+
+    def counted(tick: int) -> float:
+        calls.append(tick)
+        return 0.9**tick
+
+    watch = watched(lambda optimizer: LambdaLR(optimizer, counted), edited)
+    assert "undid that" in watch.findings[0].message
+    assert calls == list(range(21))
 
 
 def test_an_edit_under_our_scheduler_is_a_factor_and_sound() -> None:

@@ -1,11 +1,12 @@
 """Weights that are followed: of any dtype, and by the rates that their groups have now."""
 
+import pytest
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from tests.auditing.setups import small
-from tests.auditing.watches.watched import told, watching
+from tests.auditing.watches.watched import told, updates, watching
 
 
 def test_weights_in_double_precision_are_sound() -> None:
@@ -35,3 +36,30 @@ def test_a_warmup_after_a_load_is_no_run_away() -> None:
             scheduler.step()
 
     assert not told(watching(model, optimizer, scheduler), loop)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [torch.ones(4, 4).to(torch.float8_e4m3fn), torch.eye(4).to_sparse(), torch.eye(4, dtype=torch.complex64)],
+    ids=["float8", "sparse", "complex"],
+)
+def test_tensors_without_a_plain_norm_are_passed_over(odd: torch.Tensor) -> None:
+    model = small()
+    model.odd = nn.Parameter(odd)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    assert not told(watching(model, optimizer), lambda: updates(model, optimizer, 3))
+
+
+def test_large_steps_after_many_of_nothing_are_told_without_their_ratio() -> None:
+    model = nn.Linear(4, 2, bias=False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+
+    def loop() -> None:
+        for number in range(34):
+            held = model.weight.detach()
+            model.weight.grad = -0.2 * held if number >= 20 else torch.zeros_like(held)
+            optimizer.step()
+
+    watch = watching(model, optimizer)
+    assert told(watch, loop) == ["PG409"]
+    assert watch.findings[0].message.endswith("by 0.2 of its norm.")

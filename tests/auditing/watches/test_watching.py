@@ -13,6 +13,7 @@ from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LambdaLR, StepLR
 
 import paramgroups as pg
+from paramgroups.auditing import Watch
 from paramgroups.errors import Finding, PlanError
 from tests.auditing.setups import small
 from tests.auditing.watches.watched import loss_of, told, update, updates, watching
@@ -104,6 +105,105 @@ def test_what_is_silenced_is_not_told_and_stands_in_the_audit() -> None:
         train(model, optimizer)
     assert not heard
     assert [one.finding.code for one in watch.audit().silenced] == ["PG401"]
+
+
+def frozen_one_after_the_other(watch: Watch, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Each keeps a gradient, so that steps move it: first the first layer, from then on the last one too."""
+    loss_of(model).backward()
+    with watch:
+        for layer in (model.get_submodule("0"), model.get_submodule("3")):
+            layer.requires_grad_(requires_grad=False)
+            for _ in range(6):
+                optimizer.step()
+
+
+def test_a_silence_hides_nothing_that_is_found_later_elsewhere() -> None:
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    watch = watching(model, optimizer, silence=[pg.silence("PG404", "0", reason="a probe")])
+    frozen_one_after_the_other(watch, model, optimizer)
+    assert [(one.code, one.names) for one in watch] == [("PG404", ("3.weight", "3.bias"))]
+    assert watch.audit().findings == watch.findings
+    assert watch.audit().silenced[0].finding.names == ("0.weight", "0.bias")
+
+
+def test_a_silence_of_what_is_found_after_its_kind_was_told_is_not_idle() -> None:
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    watch = watching(model, optimizer, silence=[pg.silence("PG404", "3", reason="a probe")])
+    frozen_one_after_the_other(watch, model, optimizer)
+    assert [(one.code, one.names) for one in watch.audit()] == [("PG404", ("0.weight", "0.bias"))]
+    assert len(watch.audit().silenced) == 1
+
+
+def test_what_is_silenced_again_and_again_stands_in_the_audit_once() -> None:
+    model, optimizer = frozen_with_a_gradient()
+    watch = watching(model, optimizer, silence=[pg.silence("PG404", reason="a probe")])
+    with watch:
+        for _ in range(6):
+            optimizer.step()
+    assert not watch.audit().findings
+    assert len(watch.audit().silenced) == 1
+
+
+@pytest.mark.parametrize(("code", "told"), [("PG101", []), ("PG205", []), ("PG405", ["PG192"])])
+def test_only_silences_of_what_a_watch_looks_at_can_be_idle_in_it(code: str, told: list[str]) -> None:
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with watching(model, optimizer, silence=[pg.silence(code, reason="x")]) as watch:
+        updates(model, optimizer, 3)
+    assert [one.code for one in watch.audit()] == told
+
+
+@pytest.mark.parametrize(
+    ("silence", "message"),
+    [
+        ("PG404", "is no list of silences"),
+        (pg.silence("PG404", reason="x"), "is no list of silences"),
+        ([pg.silence("PG404", "[rms>0.5]", reason="x")], r"The silence PG404 on .* cannot be resolved"),
+    ],
+    ids=["code", "one", "selector"],
+)
+def test_silences_are_refused_before_anything_is_watched(silence: Any, message: str) -> None:
+    model = small()
+    with pytest.raises(pg.ParamGroupsError, match=message):
+        pg.watch(model, torch.optim.SGD(model.parameters(), lr=0.1), silence=silence)
+
+
+class Bare(torch.optim.Optimizer):
+    """An optimizer of one's own that never called `super().__init__`: torch keeps no hooks for it."""
+
+    def __init__(self, params: Any) -> None:
+        self.param_groups = [{"params": list(params), "lr": 0.1}]
+        self.state: Any = {}
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["first", "last"])
+def test_an_optimizer_that_takes_no_hooks_is_told_and_the_others_are_watched(place: int) -> None:
+    model = small()
+    sound = torch.optim.SGD(model[0].parameters(), lr=0.1)
+    handed: list[torch.optim.Optimizer] = [sound]
+    handed.insert(place, Bare(model[3].parameters()))
+    with watching(model, handed) as watch:
+        updates(model, sound, 3)
+    assert [one.code for one in watch] == ["PG190"]
+    assert "Bare" in watch.findings[0].message
+    assert watch.audit().title.endswith("watched for 3 updates")
+    assert not sound._optimizer_step_pre_hooks
+    assert not sound._optimizer_step_post_hooks
+
+
+def test_a_report_that_raises_on_entry_leaves_no_hooks_behind() -> None:
+    def refuse(finding: Finding) -> None:
+        raise RuntimeError(finding.code)
+
+    model = small()
+    sound = torch.optim.SGD(model[0].parameters(), lr=0.1)
+    watch = pg.watch(model, [sound, Bare(model[3].parameters())], report=refuse)
+    with pytest.raises(RuntimeError, match="PG190"), watch:
+        pass
+    assert not sound._optimizer_step_pre_hooks
+    assert not sound._optimizer_step_post_hooks
 
 
 def test_what_cannot_be_seen_inside_is_told_at_once() -> None:

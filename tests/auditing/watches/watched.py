@@ -6,7 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from paramgroups.auditing.checks import catalogue
 from paramgroups.auditing.reading import read_subject
+from paramgroups.auditing.silence_files import silences_of
 from paramgroups.auditing.watches.watching import Watch
 from paramgroups.schedules import Horizon
 
@@ -14,10 +16,11 @@ FOREVER = 1e9
 """A share of the time that looks never use up, so that no test depends on how fast it runs."""
 
 
-def watching(model: nn.Module, optimizer: Any, scheduler: Any = None, **options: Any) -> Watch:
+def watching(model: nn.Module, optimizer: Any, scheduler: Any = None, silence: Any = ()) -> Watch:
     """A watch that looks at each update."""
     subject, found = read_subject(model, optimizer, scheduler, Horizon.of())
-    return Watch(subject, found, share=FOREVER, report=lambda _: None, **options)
+    meant = silences_of(silence, catalogue(), subject.index)
+    return Watch(subject, found, share=FOREVER, report=lambda _: None, silences=meant)
 
 
 def loss_of(model: nn.Module, inputs: int = 4) -> Tensor:

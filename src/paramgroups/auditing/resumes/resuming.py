@@ -5,7 +5,7 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from paramgroups.auditing.kinds import UNTAKEN
+from paramgroups.auditing.kinds import untaken
 from paramgroups.auditing.resumes import kinds as resume_kinds
 from paramgroups.auditing.resumes.kinds import UNREAD
 from paramgroups.auditing.resumes.names import by_names, goes_by_names
@@ -48,8 +48,8 @@ def _taken(
     try:
         return list(look(subject, run))
     except Exception as error:  # noqa: BLE001  # a checkpoint, and what is live, may hold anything
-        message = f"The look at what {run.where} would load ended with {type(error).__name__}: {error}."
-        return [UNTAKEN.finding(message, "Look whether it holds what state_dict() gave.")]
+        what = f"The look at what {run.where} would load"
+        return [untaken(what, error, "Look whether it holds what state_dict() gave.")]
 
 
 def _optimizers(subject: Subject, run: SavedRun) -> Iterator[Finding]:

@@ -82,6 +82,26 @@ def reach(function: Any) -> Reach:
     return found
 
 
+def functions_of(parts: Iterable[Any]) -> Iterator[Any]:
+    """The functions that schedulers hold, alone or in lists; their own methods are none."""
+    parts = tuple(parts)
+    for part in parts:
+        for value in getattr(part, "__dict__", {}).values():
+            for one in value if isinstance(value, (list, tuple)) else (value,):
+                owner = getattr(one, "__self__", None)
+                own = any(owner is each for each in parts)
+                if isinstance(one, (FunctionType, MethodType, partial)) and not own:
+                    yield one
+
+
+def that_changes_things(parts: Iterable[Any]) -> str | None:
+    """The name of a function of schedulers that may change something when it is called, if one may."""
+    for function in functions_of(parts):
+        if reach(function).changes_things:
+            return str(getattr(function, "__qualname__", type(function).__name__))
+    return None
+
+
 def _values(one: Any, found: Reach) -> Iterator[tuple[str, Any]]:
     if isinstance(one, partial):
         yield "func", one.func

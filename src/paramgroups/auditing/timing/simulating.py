@@ -6,9 +6,8 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
-from functools import partial
 from io import StringIO
-from types import FunctionType, MethodType
+from types import MethodType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,7 +21,7 @@ from paramgroups.auditing.objects import Driver
 from paramgroups.auditing.result import Rates
 from paramgroups.auditing.subject import Group, Subject
 from paramgroups.auditing.timing.driven import groups_of, is_alone, present_tick
-from paramgroups.auditing.timing.functions import reach
+from paramgroups.auditing.timing.functions import functions_of, that_changes_things
 from paramgroups.auditing.timing.spans import training_ticks
 from paramgroups.errors import ParamGroupsError
 
@@ -184,25 +183,10 @@ def _settings(group: dict[str, Any], clones: dict[int, Tensor]) -> dict[str, Any
 
 def _shared(driver: Driver) -> dict[int, Any]:
     """The objects whose methods are functions of the schedule: they are not copied, and not to be changed."""
-    found: dict[int, Any] = {}
-    for function in _functions(driver):
-        owner = getattr(function, "__self__", None)
-        if any(owner is part for part in driver.parts):
-            continue
-        if reach(function).changes_things:
-            name = getattr(function, "__qualname__", type(function).__name__)
-            raise _UnlikeItselfError(f"its function {name} may change something whenever it is called")
-        if isinstance(function, MethodType):
-            found[id(owner)] = owner
-    return found
-
-
-def _functions(driver: Driver) -> Iterator[Any]:
-    for part in driver.parts:
-        for value in vars(part).values():
-            for one in value if isinstance(value, (list, tuple)) else (value,):
-                if isinstance(one, (FunctionType, MethodType, partial)):
-                    yield one
+    if (name := that_changes_things(driver.parts)) is not None:
+        raise _UnlikeItselfError(f"its function {name} may change something whenever it is called")
+    owners = (one.__self__ for one in functions_of(driver.parts) if isinstance(one, MethodType))
+    return {id(owner): owner for owner in owners}
 
 
 def _ticks(subject: Subject, driver: Driver, groups: int) -> Sequence[int]:

@@ -60,18 +60,6 @@ LEAST_LOSS = 1e-6
 HALF = ("float16", "bfloat16")
 
 
-def findings_of(subject: Subject, trial: Trial) -> Iterator[Finding]:
-    """All that the steps tell.
-
-    Args:
-        subject: What is audited.
-        trial: What a few steps on its copies did.
-    """
-    if trial.steps:
-        for check in CHECKS:
-            yield from check(subject, trial)
-
-
 def moved(_: Subject, trial: Trial) -> Iterator[Finding]:
     """Frozen parameters that a step moved."""
     names = [name for name, one in trial.tried.items() if one.moved_frozen]
@@ -147,13 +135,13 @@ def huge(subject: Subject, trial: Trial) -> Iterator[Finding]:
     for group in subject.groups:
         ratio = trial.ratio(group, of=lambda name: subject.row(name).role != "bias")
         if ratio is not None and ratio > LARGEST and not searches(group.optimizer):
-            now, base = group.value("lr"), group.base
-            message = (
-                f"A step changes the weights of {group.label} by {ratio:.2g} of their norm, at a rate of "
-                f"{now if base is None else base:.3g}."
-            )
-            fix = f"Lower its rate; about {(base or now or 0) * 0.01 / ratio:.1g} would change a hundredth."
-            yield HUGE.finding(message, fix, _of(group.names, trial))
+            rate = group.base or group.value("lr")
+            message = f"A step changes the weights of {group.label} by {ratio:.2g} of their norm"
+            fix = "Lower its rate"
+            if rate is not None:
+                message += f", at a rate of {rate:.3g}"
+                fix += f"; about {rate * 0.01 / ratio:.1g} would change a hundredth"
+            yield HUGE.finding(f"{message}.", f"{fix}.", _of(group.names, trial))
 
 
 def tiny(subject: Subject, trial: Trial) -> Iterator[Finding]:
@@ -170,18 +158,21 @@ def nonfinite(_: Subject, trial: Trial) -> Iterator[Finding]:
     """A loss or gradients with NaN or infinity."""
     names = [name for name, one in trial.tried.items() if not all(map(math.isfinite, _seen(one)))]
     if names or not all(map(math.isfinite, trial.losses)):
-        message = f"The losses were {_told(trial.losses)}"
+        told = [f"the losses were {_told(trial.losses)}"] if trial.losses else []
         if names:
-            message += f", and {_count(names)} had gradients that are not finite: {listing(names)}"
+            told.append(f"{_count(names)} had gradients that are not finite: {listing(names)}")
+        message = ", and ".join(told)
         fix = (
             "Look for a log, a division or a root of 0, for float16 without a GradScaler, and for bad "
             "numbers in the batch."
         )
-        yield NONFINITE.finding(f"{message}.", fix, names)
+        yield NONFINITE.finding(f"{message[0].upper()}{message[1:]}.", fix, names)
 
 
 def grew(_: Subject, trial: Trial) -> Iterator[Finding]:
     """A loss that grew by a lot."""
+    if not trial.losses:
+        return
     first, last = trial.losses[0], trial.losses[-1]
     if first > LEAST_LOSS and math.isfinite(last) and last > TIMES * first:
         message = f"The losses on this one batch were {_told(trial.losses)}."
@@ -207,7 +198,7 @@ def _had(one: Tried, least: float) -> bool:
     """Whether it had more than such a gradient at a step whose rate was about what was asked for."""
     return any(
         gradient is not None and gradient > least and (share is None or share >= SETTLED)
-        for gradient, share in zip(one.gradients, one.shares, strict=True)
+        for gradient, share in zip(one.gradients, one.shares, strict=False)  # one that raised has no share
     )
 
 

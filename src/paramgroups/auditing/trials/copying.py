@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from paramgroups.auditing.objects import Driver
 from paramgroups.auditing.subject import Group, Subject
+from paramgroups.auditing.timing.functions import that_changes_things
 from paramgroups.errors import ParamGroupsError
 from paramgroups.indexing.wrappers import loaded
 from paramgroups.optim.optimizer import Optimizer as OurOptimizer
@@ -68,13 +69,12 @@ def copies_of(subject: Subject) -> Copies:
     """
     _refuse(subject)
     model = inside(subject.model)
-    drivers = [one.scheduler for one in subject.drivers if each_update(one)]
-    untaken: tuple[str, ...] = ()
+    drivers, untaken = _schedulers(subject)
     try:
         memo = _memo(subject)
         made = copy.deepcopy((model, subject.optimizers, drivers), memo)
     except Exception as error:  # noqa: BLE001  # what is copied is foreign code
-        untaken = (f"The schedulers stand still in it, since a copy ended with {_told(error)}.",)
+        untaken += (f"The schedulers stand still in it, since a copy ended with {_told(error)}.",)
         memo = _memo(subject)
         made = (*_copied((model, subject.optimizers), memo), [])
     for optimizer, copied in zip(subject.optimizers, made[1], strict=True):
@@ -92,6 +92,21 @@ def inside(model: nn.Module) -> nn.Module:
         if kind is not None and isinstance(model, kind):
             model = getattr(model, attribute)
     return model
+
+
+def _schedulers(subject: Subject) -> tuple[list[Any], tuple[str, ...]]:
+    """The schedulers that go on with each update, and why some stand still: a copy shares their functions."""
+    found, untaken = [], []
+    for driver in subject.drivers:
+        if not each_update(driver):
+            continue
+        if not driver.is_ours and (name := that_changes_things(driver.parts)) is not None:
+            untaken.append(
+                f"{driver.name} stands still in it, since its function {name} may change something."
+            )
+        else:
+            found.append(driver.scheduler)
+    return found, tuple(untaken)
 
 
 def each_update(driver: Driver) -> bool:

@@ -11,11 +11,15 @@ PARAMETRIZED = "parametrizations"
 def frozen_statistics(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """The buffers of modules all whose parameters are frozen, each with the module's path.
 
-    A module without parameters is as frozen as what is around it. Counters are left out, and what a
-    parametrization keeps, such as a spectral norm: that follows the weights, not the batches.
+    A module without parameters is as frozen as what is around it. Counters and sparse tables are left out,
+    and what a parametrization keeps, such as a spectral norm: that follows the weights, not the batches.
     """
     for path, module in model.named_modules():
-        held = [one for one in module.buffers(recurse=False) if one.is_floating_point()]
+        held = [
+            one
+            for one in module.buffers(recurse=False)
+            if one.is_floating_point() and one.layout is torch.strided
+        ]
         if held and PARAMETRIZED not in path.split(".") and _is_frozen(model, path):
             yield from ((path, one) for one in held)
 

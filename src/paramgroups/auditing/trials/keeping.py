@@ -1,8 +1,8 @@
 """What steps that are tried leave as it was: random numbers, modes, and the user's own tensors."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from paramgroups.auditing.timing.functions import reach
+from paramgroups.auditing.trials.precision import precision_kept
 
 AUTOCASTING = ("cpu", "cuda")
 """Devices whose mixed precision a loss may switch on and leave on."""
-CUDNN = ("enabled", "benchmark", "deterministic", "allow_tf32")
+CUDNN = ("enabled", "benchmark", "deterministic")
 
 
 class Kept(NamedTuple):
@@ -27,24 +28,25 @@ class Kept(NamedTuple):
 def undisturbed(model: nn.Module, loss: Any = None) -> Iterator[None]:
     """Whatever is done within, the process and the model are afterwards what they were.
 
+    Each thing is put back by itself: one that cannot be holds up no other, and is told by its error.
     Gradients can be computed within, though it may be entered where they are off.
 
     Args:
         model: The model.
         loss: A function that is called within, whose own generators of random numbers are kept too.
     """
-    kept = [*_random(), *_modes(), *_precision(), *_generators(loss)]
-    flags = [(module, module.training) for module in model.modules()]
-    buffers = [(one, one.detach().clone()) for one in model.buffers() if not one.is_meta]
-    try:
+    with ExitStack() as stack:
+        for put in reversed(precision_kept()):
+            stack.callback(put)
+        for one in (*_random(), *_modes(), *_autocasting(), *_generators(loss)):
+            stack.callback(one.put, one.value)
+        for module in model.modules():
+            stack.callback(setattr, module, "training", module.training)
+        for buffer in model.buffers():
+            if not buffer.is_meta:
+                stack.callback(_put_back, buffer, buffer.detach().clone(), _version(buffer))
         with torch.inference_mode(mode=False), torch.enable_grad():
             yield
-    finally:
-        for one in kept:
-            one.put(one.value)
-        for module, training in flags:
-            module.training = training
-        _put_back(buffers)
 
 
 @contextmanager
@@ -98,13 +100,14 @@ def _generators(function: Any) -> Iterator[Kept]:
 def _modes() -> Iterator[Kept]:
     yield Kept(torch.set_grad_enabled, torch.is_grad_enabled())
     yield Kept(torch.set_default_dtype, torch.get_default_dtype())
-    yield Kept(torch.autograd.set_detect_anomaly, torch.is_anomaly_enabled())
+    anomaly = torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
+    yield Kept(lambda pair: torch.autograd.set_detect_anomaly(*pair), anomaly)
     yield Kept(torch.set_deterministic_debug_mode, torch.get_deterministic_debug_mode())
     for name in CUDNN:
         yield Kept(_setting(torch.backends.cudnn, name), getattr(torch.backends.cudnn, name))
 
 
-def _precision() -> Iterator[Kept]:
+def _autocasting() -> Iterator[Kept]:
     yield Kept(torch.set_autocast_cache_enabled, torch.is_autocast_cache_enabled())
     for device in AUTOCASTING:
         yield Kept(_for_device(torch.set_autocast_enabled, device), torch.is_autocast_enabled(device))
@@ -119,8 +122,20 @@ def _for_device(put: Callable[[str, Any], Any], device: str) -> Callable[[Any], 
     return lambda value: put(device, value)
 
 
-def _put_back(buffers: Sequence[tuple[Tensor, Tensor]]) -> None:
-    with torch.no_grad():
-        for buffer, before in buffers:
-            if not torch.equal(buffer, before):
-                buffer.copy_(before)
+def _version(buffer: Tensor) -> int | None:
+    """How often it was written; None where torch does not count."""
+    return None if buffer.is_inference() else buffer._version  # noqa: SLF001  # torch has no other way to ask
+
+
+def _put_back(buffer: Tensor, before: Tensor, version: int | None) -> None:
+    """Write a buffer only where it changed: a graph that is not yet gone back through may hold it."""
+    if _changed(buffer, before, version):
+        with torch.inference_mode(mode=buffer.is_inference()), torch.no_grad():
+            buffer.copy_(before)
+
+
+def _changed(buffer: Tensor, before: Tensor, version: int | None) -> bool:
+    try:
+        return not torch.equal(buffer, before)
+    except RuntimeError:  # sparse ones cannot be compared
+        return _version(buffer) != version

@@ -12,6 +12,10 @@ from paramgroups.errors import ModelError, PlanError, shown
 FIX = "Hand in what it is: loss=lambda model, batch: …, a tensor of one number."
 
 
+class NoLossError(ModelError):
+    """What was handed in gives no loss."""
+
+
 def evaluation(loss: Callable[..., Any] | None, batch: Any) -> Callable[[nn.Module], Tensor]:
     """What gives the loss of a model; each call has a batch of its own, which it may change.
 
@@ -62,4 +66,4 @@ def _within(output: Any, told: str) -> Tensor:
         if isinstance(one, Tensor) and one.numel() == 1:
             return one.reshape(())
     shape = f"a tensor of shape {tuple(output.shape)}" if isinstance(output, Tensor) else shown(output)
-    raise ModelError(f"{told} {shape}, no number to minimise, and no loss in it. {FIX}")
+    raise NoLossError(f"{told} {shape}, no number to minimise, and no loss in it. {FIX}")

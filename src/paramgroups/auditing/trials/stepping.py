@@ -72,9 +72,11 @@ def _clear(copies: Copies) -> None:
 def _share(seat: Seat) -> float | None:
     """The rate of its group now, as a part of the one that was asked for."""
     now, base = number(seat.settings.get("lr")), seat.group.base
-    if now == 0 or base is None or base == 0:
-        return None if now else 0.0
-    return None if now is None else now / base
+    if now is None:
+        return None
+    if now == 0:
+        return 0.0
+    return now / base if base else None
 
 
 def _note_gradient(seat: Seat) -> None:

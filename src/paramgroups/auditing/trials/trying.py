@@ -7,14 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from paramgroups.auditing.kinds import LONGEST
 from paramgroups.auditing.subject import Subject
 from paramgroups.auditing.trials.copying import Copies, UncopiedError, carry_hooks, copies_of, hooks_of
 from paramgroups.auditing.trials.drifting import copied_statistics, moved_statistics
 from paramgroups.auditing.trials.keeping import shielded, undisturbed
-from paramgroups.auditing.trials.losing import evaluation
+from paramgroups.auditing.trials.losing import NoLossError, evaluation
 from paramgroups.auditing.trials.stepping import Seat, note_rows, take_step
 from paramgroups.auditing.trials.trial import Trial, Tried
-from paramgroups.errors import ParamGroupsError
 
 
 def try_steps(subject: Subject, loss: Callable[..., Any] | None, batch: Any, steps: int = 3) -> Trial:
@@ -34,26 +34,31 @@ def try_steps(subject: Subject, loss: Callable[..., Any] | None, batch: Any, ste
     """
     evaluate = evaluation(loss, batch)
     trial = Trial(steps)
-    with undisturbed(subject.model, loss), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a copy of an optimizer has not the step that torch looks for
         try:
-            copies = copies_of(subject)
-            known = [*subject.tensors.values(), *(one for group in subject.groups for one in group.params)]
-            with shielded(known):
-                _try(copies, evaluate, subject, trial)
+            with undisturbed(subject.model, loss):
+                _try(evaluate, subject, trial)
         except UncopiedError as error:
             trial.untaken = (str(error),)
-        except ParamGroupsError:
+        except NoLossError:
             raise
         except Exception as error:  # noqa: BLE001  # the loss and the optimizers are foreign code
-            told = f"{type(error).__name__}: {str(error)[:300]}"
+            told = f"{type(error).__name__}: {str(error)[:LONGEST]}"
             at = f"Step {trial.steps + 1} of {steps}" if trial.steps < steps else "The loss after all steps"
             trial.untaken += (f"{at} ended with {told}",)
     return trial
 
 
-def _try(copies: Copies, evaluate: Callable[[nn.Module], Tensor], subject: Subject, trial: Trial) -> None:
+def _try(evaluate: Callable[[nn.Module], Tensor], subject: Subject, trial: Trial) -> None:
+    copies = copies_of(subject)
     trial.untaken = copies.untaken
+    known = [*subject.tensors.values(), *(one for group in subject.groups for one in group.params)]
+    with shielded(known):
+        _take(copies, evaluate, subject, trial)
+
+
+def _take(copies: Copies, evaluate: Callable[[nn.Module], Tensor], subject: Subject, trial: Trial) -> None:
     seats = list(_seats(copies, subject))
     trial.tried = {seat.name: seat.tried for seat in seats}
     _carry_hooks(subject, copies, trial)

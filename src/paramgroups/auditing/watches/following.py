@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from paramgroups.auditing.objects import Driver
 from paramgroups.auditing.subject import number
+from paramgroups.auditing.timing.functions import that_changes_things
 from paramgroups.auditing.watches.kinds import WRITTEN
 from paramgroups.errors import Finding
 
@@ -159,6 +160,8 @@ class Course:
 
 def _goes_on(scheduler: Any, edit: Edit) -> bool | None:
     """Whether a scheduler computes the next rate from the one it finds; None where it cannot be asked."""
+    if that_changes_things([scheduler]) is not None:
+        return None
     asked = copy.copy(scheduler)
     groups = scheduler.optimizer.param_groups
     found = []

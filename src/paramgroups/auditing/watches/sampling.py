@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from statistics import median
 
+import torch
 from torch import Tensor
 
 from paramgroups.auditing.subject import Group, Subject, number
@@ -26,6 +27,8 @@ ENOUGH = 5
 ON_END = 5
 """As many large steps one after the other are no beginning, and no odd batch."""
 KEPT = 32
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+"""Of these a norm can be taken."""
 
 
 @dataclass(eq=False)
@@ -102,7 +105,7 @@ class Weights:
         ran = ratio > LEAST and ratio / share > TIMES * usual
         one.over = one.over + 1 if ratio > LARGEST or ran else 0
         if one.over >= ON_END:
-            told = f", {ratio / share / usual:.0f} times what is usual for it" if ran else ""
+            told = f", {ratio / share / usual:.0f} times what is usual for it" if ran and usual else ""
             message = f"A step changed {one.name}, of {one.group.label}, by {ratio:.2g} of its norm{told}."
             fix = "Lower the rate, clip the gradients, or guard it: pg.control.ratio."
             yield RAN_AWAY.finding(message, fix, (one.name,))
@@ -134,7 +137,8 @@ def _not_finite(names: list[str]) -> Iterator[Finding]:
 
 
 def _is_plain(tensor: Tensor) -> bool:
-    return type(tensor).__name__ != "DTensor" and not tensor.is_meta and tensor.is_floating_point()
+    spread = type(tensor).__name__ == "DTensor" or tensor.is_meta
+    return not spread and tensor.layout is torch.strided and tensor.dtype in DTYPES
 
 
 def _part(tensor: Tensor) -> Tensor:

@@ -98,6 +98,7 @@ class Members:
                 (one, _sample(one.tensor))
                 for one in frozen
                 if not one.tensor.requires_grad and not (whole and one.tensor.grad is None)
+                if one.tensor.layout is torch.strided
             ]
         return iter(())
 

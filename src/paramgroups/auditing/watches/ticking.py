@@ -41,7 +41,7 @@ class Ticks:
         self._others_write = False
         self._fresh = never_stepped(optimizer)
         self._first = self._last = self._tick
-        self._updates = self._early = self._since = 0
+        self._updates = self._since = 0
         self._ticked: list[int] = []
         self._doubled: list[int] = []
 
@@ -60,7 +60,6 @@ class Ticks:
             return
         ticks, self._last = now - (self._last or 0), now
         if self._updates == 1:
-            self._early = ticks
             yield from self._before_all(ticks)
         elif ticks > 0:
             self._since += ticks
@@ -103,7 +102,7 @@ class Ticks:
         return not ahead or any(len(set(rates)) > 1 for rates in ahead)
 
     def _before_all(self, ticks: Any) -> Iterator[Finding]:
-        if self._fresh and ticks == 1 and not self._first:
+        if self._fresh and ticks == 1 and not self._first and not self._waits:
             message = f"{self._name} was stepped before the first update: its first value was passed over."
             fix = "Call optimizer.step() first and scheduler.step() after it."
             yield UNEVEN.finding(message, fix)

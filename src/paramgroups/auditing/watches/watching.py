@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from itertools import chain
 from os import PathLike
 from time import perf_counter
@@ -12,12 +13,12 @@ from torch import nn
 from torch.optim import Optimizer
 
 from paramgroups.auditing.checks import catalogue
-from paramgroups.auditing.kinds import UNTAKEN
+from paramgroups.auditing.kinds import LONGEST, SEEMS, untaken
 from paramgroups.auditing.objects import Driver
-from paramgroups.auditing.reading import read_subject
+from paramgroups.auditing.reading import UNSEEN, read_subject
 from paramgroups.auditing.result import Audit, gravest_first
-from paramgroups.auditing.silence_files import read_silences
-from paramgroups.auditing.silences import IDLE, Silence, apply, check_codes
+from paramgroups.auditing.silence_files import silences_of
+from paramgroups.auditing.silences import Meant, Silence, Silenced, apply, idle
 from paramgroups.auditing.subject import Subject
 from paramgroups.auditing.watches.allowing import SHARE, Allowance
 from paramgroups.auditing.watches.following import Course, Edits
@@ -30,6 +31,8 @@ from paramgroups.schedules import Horizon
 LOG = logging.getLogger("paramgroups")
 FIRST = 2
 """Updates that are looked at wholly, before it is known how long one takes."""
+LOOKED = ("PG4", UNSEEN.code)
+"""What a watch looks for: a silence of anything else is idle in it, and may not be elsewhere."""
 Look = Callable[[], Iterator[Finding]]
 
 
@@ -46,7 +49,7 @@ class Watch:
         found: Iterable[Finding] = (),
         *,
         report: Callable[[Finding], Any] | None = None,
-        silences: Iterable[Silence] = (),
+        silences: Iterable[Meant] = (),
         share: float = SHARE,
     ) -> None:
         self._subject = subject
@@ -54,51 +57,64 @@ class Watch:
         self._silences = tuple(silences)
         self._share = share
         self._told: dict[str, Finding] = {}
-        self._shown: list[Finding] = []
-        self._handles: list[Any] = []
+        self._silenced: dict[tuple[int, tuple[str, ...]], Silenced] = {}
+        self._hooks: ExitStack | None = None
         self._watched: list[Watched] = []
         self._first = tuple(found)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What was found so far, and is not silenced."""
-        return tuple(self._shown)
+        return tuple(self._told.values())
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
 
     def __enter__(self) -> Self:
-        if self._handles:
+        if self._hooks is not None:
             raise PlanError("This watch is on already. Enter it once, around the whole loop.")
         subject = self._subject
         self._tell(self._first)
-        allowance = Allowance(self._share)
-        norms, outside = Norms(subject), Outside(subject)
-        self._watched = [
-            Watched(subject, place, allowance, norms, outside) for place in range(len(subject.optimizers))
-        ]
-        for one, optimizer in zip(self._watched, subject.optimizers, strict=True):
-            self._handles += [
-                optimizer.register_step_pre_hook(self._hook(one.before)),
-                optimizer.register_step_post_hook(self._hook(one.after)),
-            ]
+        shared = Allowance(self._share), Norms(subject), Outside(subject)
+        with ExitStack() as hooks:
+            begun = [self._begin(hooks, place, *shared) for place in range(len(subject.optimizers))]
+            self._watched = [one for one in begun if one is not None]
+            self._hooks = hooks.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+        if self._hooks is not None:
+            self._hooks.close()
+        self._hooks = None
         for one in self._watched:
             self._tell(one.end(whole=error is None))
 
     def audit(self) -> Audit:
         """What was found, with what is silenced told apart."""
-        left, silenced = apply(self._silences, self._told.values(), self._subject.index)
+        silenced = tuple(self._silenced.values())
+        found = [*self.findings, *idle(self._silences, silenced, LOOKED)]
         updates = sum(one.updates for one in self._watched)
         title = f"{type(self._subject.model).__name__}, watched for {updates:,} updates"
-        return Audit(title, gravest_first(left), tuple(silenced))
+        return Audit(title, gravest_first(found), silenced)
+
+    def _begin(self, hooks: ExitStack, place: int, *shared: Any) -> "Watched | None":
+        """Watch one more optimizer; None where it cannot be, which is told."""
+        optimizer = self._subject.optimizers[place]
+        try:
+            one = Watched(self._subject, place, *shared)
+            hooks.enter_context(self._hooked(one, optimizer))
+        except Exception as error:  # noqa: BLE001  # an optimizer may be anything that has groups
+            self._tell([_unwatched(optimizer, error)])
+            return None
+        return one
+
+    def _hooked(self, one: "Watched", optimizer: Optimizer) -> ExitStack:
+        with ExitStack() as hooks:
+            hooks.callback(optimizer.register_step_pre_hook(self._hook(one.before)).remove)
+            hooks.callback(optimizer.register_step_post_hook(self._hook(one.after)).remove)
+            return hooks.pop_all()
 
     def _hook(self, look: Callable[[], Iterable[Finding]]) -> Callable[..., None]:
         def hook(*_: Any) -> None:
@@ -108,15 +124,13 @@ class Watch:
         return hook
 
     def _tell(self, found: Iterable[Finding]) -> None:
-        for one in found:
-            if one.code in self._told:
-                continue
-            self._told[one.code] = one
-            left, _ = apply(self._silences, [one], self._subject.index)
-            for finding in left:
-                if finding.code != IDLE.code:
-                    self._shown.append(finding)
-                    self._report(finding)
+        left, silenced = apply(self._silences, found)
+        for one in silenced:
+            self._silenced.setdefault((id(one.silence), one.finding.names), one)
+        for finding in left:
+            if finding.code not in self._told:
+                self._told[finding.code] = finding
+                self._report(finding)
 
 
 class Watched:
@@ -212,6 +226,7 @@ def watch(
     Raises:
         ModelError: The model cannot be indexed.
         PlanError: A silence is of a kind that there is not; or the watch is entered while it is on.
+        SelectorError: The selector of a silence asks what cannot be known of this model.
         FileError: The file of silences cannot be read.
 
     Example:
@@ -226,11 +241,9 @@ def watch(
         ...         optimizer.zero_grad()
         PG401
     """
-    if isinstance(silence, (str, PathLike)):
-        silence = read_silences(silence)
-    silences = check_codes(silence, catalogue())
     subject, found = read_subject(model, optimizer, scheduler, Horizon.of())
-    return Watch(subject, found, report=report, silences=silences)
+    meant = silences_of(silence, catalogue(), subject.index)
+    return Watch(subject, found, report=report, silences=meant)
 
 
 def _drivers(subject: Subject, optimizer: Optimizer, place: int) -> list[Driver]:
@@ -260,8 +273,13 @@ def _taken(look: Look) -> list[Finding]:
     try:
         return list(look())
     except Exception as error:  # noqa: BLE001  # a look must not end a training
-        message = f"A look at the training ended with {type(error).__name__}: {error}."
-        return [UNTAKEN.finding(message, "Look whether an object that was handed in is what it seems.")]
+        return [untaken("A look at the training", error, SEEMS)]
+
+
+def _unwatched(optimizer: Optimizer, error: Exception) -> Finding:
+    told = f"{type(error).__name__}: {str(error)[:LONGEST]}"
+    message = f"The optimizer {type(optimizer).__name__} cannot be watched: {told}."
+    return UNSEEN.finding(message, "Let its __init__ call super().__init__(params, defaults).")
 
 
 def _nothing() -> Iterator[Finding]:
