@@ -128,8 +128,14 @@ def auditing(kept: Kept) -> str:
 
 
 def watching(kept: Kept) -> str:
-    """What a watch costs, of a whole training step."""
-    return asked(kept)
+    """What a watch costs, of a whole training step; and how far two trainings without one are apart."""
+    told = (
+        f"{name}: {kept['microseconds of its own'][name]:,.0f} µs of its own in a step of "
+        f"{seconds['not watched'] * 1e3:,.1f} ms; a second training without a watch, "
+        f"{kept['ratios to not watched'][name]['not watched, again']:.3f}"
+        for name, seconds in kept["median seconds"].items()
+    )
+    return f"{asked(kept)}\n\n{'. '.join(told)}."
 
 
 def corpus(kept: Kept) -> str:

@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from benchmarks import freezing, guards, many_ranks, measure, sharded_step, tables
+from benchmarks import freezing, guards, many_ranks, measure, sharded_step, tables, watching
 from benchmarks.claims import CLAIMS, Claim, claimed
 from benchmarks.contenders import APART, FORMS, RATE, Held, contenders, our_adamw, torch_adamw, variants
 from benchmarks.measure import Turn, medians, paired, settled, turns
@@ -42,7 +42,9 @@ def test_the_first_round_is_not_counted() -> None:
     assert [len(found) for found in settled({"a": Turn(lambda: None)}, 3).values()] == [3]
 
 
-@pytest.mark.parametrize("module", [guards, many_ranks, measure, tables], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [guards, many_ranks, measure, tables, watching], ids=lambda module: module.__name__
+)
 def test_examples_run(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
 
@@ -417,3 +419,13 @@ def test_a_page_is_filled_where_it_names_a_table_and_filled_anew() -> None:
 def test_pages_hold_the_kept_tables() -> None:
     for path, text in others().items():
         assert path.read_text() == text, f"{path.name}: run python -m benchmarks.pages"
+
+
+def test_the_watch_s_own_time_is_between_the_hooks_around_its_own() -> None:
+    own, run = watching.Own(), watching.perceptron()
+    with watching.within_a_watch(run, own):
+        for _ in range(6):
+            run.train()
+    assert len(own.seconds) == 12
+    own.seconds = [float(place) for place in range(12)]
+    assert own.of_turns(2) == [11.0, 19.0]

@@ -63,7 +63,7 @@ def taken(check: Callable[..., Iterator[Finding]], *given: Any) -> list[Finding]
         return [untaken(f'The look at "{what}"', error, SEEMS)]
 
 
-def look_at(subject: Subject, trial: Trial) -> Iterator[Finding]:
+def look_at_trial(subject: Subject, trial: Trial) -> Iterator[Finding]:
     """What steps on copies tell, and what of them could not be taken."""
     fix = "Hand in a loss and a batch with which a copy of the model can be trained."
     yield from (UNTAKEN.finding(cause, fix) for cause in trial.untaken)

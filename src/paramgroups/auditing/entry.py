@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from paramgroups.auditing.checks import catalogue, look, look_at, taken
+from paramgroups.auditing.checks import catalogue, look, look_at_trial, taken
 from paramgroups.auditing.reading import read_subject
 from paramgroups.auditing.result import Audit, Rates, gravest_first
 from paramgroups.auditing.resumes.resuming import resume_findings
@@ -15,7 +15,7 @@ from paramgroups.auditing.silences import Silence, apply
 from paramgroups.auditing.subject import Subject
 from paramgroups.auditing.timing.simulating import rates
 from paramgroups.auditing.trials.trying import try_steps
-from paramgroups.errors import Finding
+from paramgroups.errors import Finding, counted
 from paramgroups.indexing.pause import collector_paused
 from paramgroups.schedules import Horizon
 
@@ -36,7 +36,8 @@ def audit(  # noqa: PLR0913  # each is one thing that can be known of a training
     """Look at a training set-up, built with this library or not, and tell what is wrong with it.
 
     Nothing of it is changed: weights, optimizer, scheduler, gradients and random generators are afterwards
-    what they were, bit by bit. What cannot be looked at is a finding too.
+    what they were, bit by bit; only what the user's own functions and hooks write elsewhere stays written.
+    What cannot be looked at is a finding too.
 
     Args:
         model: The model, in any wrapper: DDP, `torch.compile`, PEFT, activation checkpointing.
@@ -84,7 +85,7 @@ def audit(  # noqa: PLR0913  # each is one thing that can be known of a training
     ratios: dict[str, float] = {}
     if loss is not None or batch is not None:
         trial = try_steps(subject, loss, batch)
-        findings += look_at(subject, trial)
+        findings += look_at_trial(subject, trial)
         looked += [] if trial.untaken else ["PG2"]
         ratios = trial.ratios(subject.groups)
     left, silenced = apply(meant, findings, looked)
@@ -107,6 +108,6 @@ def _rates(subject: Subject) -> dict[str, Rates]:
 def _title(subject: Subject) -> str:
     what = " and ".join(type(one).__name__ for one in subject.optimizers) or "no optimizer"
     under = "".join(f" under {one.name}" for one in subject.drivers)
-    groups = f"{len(subject.groups):,} group{'s' * (len(subject.groups) != 1)}"
+    groups = counted(len(subject.groups), "group")
     model = type(subject.model).__name__
     return f"{model}, {len(subject.index):,} parameters in {groups} of {what}{under}"

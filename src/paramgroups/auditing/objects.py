@@ -22,12 +22,12 @@ class Driver:
 
     Attributes:
         scheduler: It, out of its wrappers.
-        optimizer: What it drives, out of its wrappers; None where that is not told.
+        optimizer: What it drives, out of its wrappers.
         interval: When its host steps it, where that was told.
     """
 
     scheduler: Any
-    optimizer: Optimizer | None
+    optimizer: Optimizer
     interval: Interval | None = None
 
     @property
@@ -72,7 +72,7 @@ def optimizer_within(found: object) -> Optimizer | None:
 
 
 def driver_of(found: object) -> Driver | None:
-    """A scheduler out of its wrappers, with what it drives; None where none can be seen."""
+    """A scheduler out of its wrappers, with what it drives; None where one of the two cannot be seen."""
     interval: Interval | None = None
     if isinstance(found, Mapping):
         asked = found.get("interval")
@@ -85,7 +85,8 @@ def driver_of(found: object) -> Driver | None:
         found = inner
     if not callable(_attribute(found, "step")) or isinstance(found, Optimizer):
         return None
-    return Driver(found, optimizer_within(_attribute(found, "optimizer")), interval)
+    optimizer = optimizer_within(_attribute(found, "optimizer"))
+    return None if optimizer is None else Driver(found, optimizer, interval)
 
 
 def _held(optimizer: Optimizer) -> frozenset[int]:

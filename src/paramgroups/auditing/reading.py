@@ -40,10 +40,10 @@ def read_subject(
     optimizers = tuple({id(one): one for _, one in handed if one is not None}.values())
     names = {id(tensor): name for name, tensor in tensors.items()}
     groups = tuple(group for at in range(len(optimizers)) for group in _groups(optimizers, at, names))
-    drivers = tuple(one for _, one in driven if one is not None and one.optimizer is not None)
+    drivers = tuple(one for _, one in driven if one is not None)
     unseen = [] if handed else [_nothing()]
     unseen += [_unseen_optimizer(one) for one, seen in handed if seen is None]
-    unseen += [_unseen_scheduler(one) for one, seen in driven if seen is None or seen.optimizer is None]
+    unseen += [_unseen_scheduler(one) for one, seen in driven if seen is None]
     return Subject(model, found, tensors, groups, optimizers, drivers, horizon), unseen
 
 

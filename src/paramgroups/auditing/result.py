@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from types import MappingProxyType
 from typing import NamedTuple, get_args
@@ -77,7 +77,7 @@ class Audit:
             raise PlanError(f'"{level}" is no severity. {nearest(str(level), LEVELS)}')
         wanted = LEVELS[: LEVELS.index(level) + 1]
         kept = tuple(finding for finding in self.findings if finding.severity in wanted)
-        return Audit(self.title, kept, self.silenced, self.rates, self.ratios)
+        return replace(self, findings=kept)
 
     def to_json(self) -> str:
         """All of it for programs, as strictly valid JSON."""

@@ -141,10 +141,11 @@ def _check_packed(name: str, defaults: Mapping[str, Any]) -> None:
 def _settable(defaults: Mapping[str, Any]) -> dict[str, Any]:
     """Without what cannot be compared, such as a dict: torch fills such a key in, and no rule sets it."""
     plain = {name: tuple(value) if isinstance(value, list) else value for name, value in defaults.items()}
-    return {name: value for name, value in plain.items() if _is_hashable(value)}
+    return {name: value for name, value in plain.items() if is_hashable(value)}
 
 
-def _is_hashable(value: Any) -> bool:
+def is_hashable(value: Any) -> bool:
+    """Whether it can be a key."""
     try:
         hash(value)
     except TypeError:

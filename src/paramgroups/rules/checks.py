@@ -7,6 +7,7 @@ import numpy as np
 
 from paramgroups.errors import RuleError, nearest, shown
 from paramgroups.optim import domain_of, is_finite, is_number
+from paramgroups.optim.classes import is_hashable
 from paramgroups.optim.hyperparameters import DOMAINS, OPTIONAL
 from paramgroups.schedules import Length
 from paramgroups.schedules.lengths import period
@@ -73,7 +74,7 @@ def plain(name: str, value: Any, depth: int = 0) -> Any:
         raise RuleError(f"{name}={shown(value)} is out of its domain: it must be finite.")
     if isinstance(value, (list, tuple)) and depth < DEEPEST:
         return tuple(plain(name, part, depth + 1) for part in value)
-    if isinstance(value, (list, tuple)) or not _is_hashable(value):
+    if isinstance(value, (list, tuple)) or not is_hashable(value):
         raise RuleError(f"{name}={shown(value)}: a setting is a number, text, a switch or a tuple of those.")
     return value
 
@@ -120,14 +121,6 @@ def name_text(option: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise RuleError(f'{option}={shown(value)}: give a name, such as {option}="head".')
     return value
-
-
-def _is_hashable(value: Any) -> bool:
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
 
 
 def _number_hint(value: Any) -> str:

@@ -13,10 +13,10 @@ from tests.support import import_timm
 import_timm()
 
 from timm.layers import BatchNormAct2d  # noqa: E402  # loads only after torchvision's operators are there
-from timm.models import VisionTransformer  # noqa: E402
-from timm.models.resnet import BasicBlock, ResNet  # noqa: E402
-from timm.optim import create_optimizer_v2, param_groups_layer_decay, param_groups_weight_decay  # noqa: E402
-from timm.scheduler import CosineLRScheduler, StepLRScheduler  # noqa: E402
+from timm.models import VisionTransformer  # noqa: E402  # likewise
+from timm.models.resnet import BasicBlock, ResNet  # noqa: E402  # likewise
+from timm.optim import create_optimizer_v2, param_groups_layer_decay, param_groups_weight_decay  # noqa: E402  # likewise
+from timm.scheduler import CosineLRScheduler, StepLRScheduler  # noqa: E402  # likewise
 
 
 def vit(classes: int = 4) -> Any:

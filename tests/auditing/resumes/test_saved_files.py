@@ -30,7 +30,7 @@ def stepped(optimizer: Any) -> StepLR:
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
-def test_a_file_of_torch_save(tmp_path: Path, zipped: bool) -> None:  # noqa: FBT001
+def test_a_file_of_torch_save(tmp_path: Path, zipped: bool) -> None:  # noqa: FBT001  # a case
     path = tmp_path / "last.pt"
     torch.save(saved(small(), adamw, stepped), path, _use_new_zipfile_serialization=zipped)
     run = read_run(path)

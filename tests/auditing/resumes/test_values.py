@@ -74,7 +74,7 @@ SCHEDULES: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", SCHEDULES)
 @pytest.mark.parametrize("handed_in", [True, False], ids=["with-scheduler", "without-scheduler"])
-def test_the_same_run_again_is_sound_under_each_scheduler(name: str, handed_in: bool) -> None:  # noqa: FBT001
+def test_the_same_run_again_is_sound_under_each_scheduler(name: str, handed_in: bool) -> None:  # noqa: FBT001  # a case
     def make(model: nn.Module) -> SGD:
         return SGD(model.parameters(), lr=0.1, momentum=0.9)
 

@@ -13,7 +13,7 @@ from torch.optim import SGD, Adam, AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 import paramgroups as pg
-from paramgroups.auditing.checks import look_at
+from paramgroups.auditing.checks import look_at_trial
 from paramgroups.auditing.trials.checks import CHECKS, KINDS
 from paramgroups.auditing.trials.trial import Trial, Tried
 from paramgroups.auditing.trials.trying import try_steps
@@ -336,7 +336,7 @@ def test_what_was_seen_before_an_optimizer_gave_up_is_told() -> None:
     model = seeded()
     subject = subject_of(model, StopsAt(model.parameters(), lr=0.1))
     trial = try_steps(subject, squares, torch.randn(6, 4))
-    found = list(look_at(subject, trial))
+    found = list(look_at_trial(subject, trial))
     assert trial.steps == 1
     assert codes(found) == ["PG191", "PG203"]
     assert found[0].message == "Step 2 of 3 ended with RuntimeError: no more"
@@ -349,7 +349,7 @@ def test_one_check_that_breaks_leaves_the_others() -> None:
     trial.tried["0.weight"] = Tried(
         lives=[True], gradients=[None], updates=[0.0], weights=[1.0], shares=[1.0]
     )
-    found = list(look_at(subject, trial))
+    found = list(look_at_trial(subject, trial))
     assert 'The look at "drifted" ended with AttributeError' in found[0].message
     assert {"PG204", "PG208"} <= set(codes(found))
 
@@ -363,7 +363,7 @@ def test_without_a_loss_none_is_told() -> None:
     )
     for name in ("0.bias", "1.weight", "1.bias", "3.weight", "3.bias"):
         trial.tried[name] = Tried(lives=[True], gradients=[1.0], updates=[0.1], weights=[1.0], shares=[1.0])
-    (found,) = (one for one in look_at(subject, trial) if one.code != "PG205")
+    (found,) = (one for one in look_at_trial(subject, trial) if one.code != "PG205")
     assert found.message == "1 parameter had gradients that are not finite: 0.weight."
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from paramgroups.auditing.kinds import Kind
-from paramgroups.auditing.looks.steppers import is_one_pass, is_torch, rule_of
+from paramgroups.auditing.steppers import is_one_pass, is_torch, rule_of
 from paramgroups.auditing.subject import Check, Group, Subject
 from paramgroups.errors import Finding, listing
 

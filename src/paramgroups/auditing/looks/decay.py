@@ -10,7 +10,7 @@ from torch import Tensor
 
 from paramgroups.auditing.kinds import Kind
 from paramgroups.auditing.looks.samples import sampled
-from paramgroups.auditing.looks.steppers import is_decoupled, rule_of
+from paramgroups.auditing.steppers import is_decoupled, rule_of
 from paramgroups.auditing.subject import Check, Group, Subject
 from paramgroups.errors import Finding, counted, listing
 from paramgroups.indexing import Row

@@ -9,7 +9,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parallel import DistributedDataParallel
 
 from paramgroups.auditing.kinds import Kind
-from paramgroups.auditing.looks.steppers import is_one_pass
+from paramgroups.auditing.steppers import is_one_pass
 from paramgroups.auditing.subject import Check, Subject
 from paramgroups.errors import Finding, counted, listing
 

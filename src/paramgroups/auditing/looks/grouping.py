@@ -7,9 +7,10 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from paramgroups.auditing.kinds import Kind
-from paramgroups.auditing.looks.steppers import is_one_pass, listed
+from paramgroups.auditing.steppers import is_one_pass, listed
 from paramgroups.auditing.subject import Check, Group, Subject, number
 from paramgroups.errors import Finding
+from paramgroups.optim.classes import is_hashable
 
 MANY = Kind(
     "PG130", "advice", "many more groups than distinct settings",
@@ -61,7 +62,7 @@ def _settings(group: Group, lists: list[list[Any]], optimizer: Optimizer) -> Any
         if key not in APART and not _is_label(key, value, optimizer)
     ]
     whole = (_plain(rate), tuple(sorted(told)), tuple(_plain(one[group.number]) for one in lists))
-    return whole if _is_hashable(whole) else repr(whole)
+    return whole if is_hashable(whole) else repr(whole)
 
 
 def _is_label(key: str, value: object, optimizer: Optimizer) -> bool:
@@ -80,14 +81,6 @@ def _plain(value: Any) -> Any:
     """What can be compared by value; of all else, which it is."""
     found = number(value) if isinstance(value, Tensor) else value
     return id(value) if found is None or not isinstance(found, (int, float, str)) else found
-
-
-def _is_hashable(value: Any) -> bool:
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
 
 
 KINDS = (MANY,)

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from paramgroups.auditing.kinds import Kind
 from paramgroups.auditing.looks.reads import texts_in, texts_of
-from paramgroups.auditing.looks.steppers import is_one_pass, is_torch, listed
+from paramgroups.auditing.steppers import is_one_pass, is_torch, listed
 from paramgroups.auditing.subject import Check, Group, Subject, number
 from paramgroups.errors import Finding, listing, shown
 from paramgroups.optim.hyperparameters import SWITCHES

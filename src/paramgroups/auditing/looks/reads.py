@@ -1,12 +1,14 @@
 """Which keys a class can read: the texts in its code, whoever wrote it; no source is needed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dis import opmap
 from functools import lru_cache
 from inspect import unwrap
 from types import CodeType, FunctionType
 
 from torch.optim import Optimizer
+
+from paramgroups.auditing.bytecode import codes_of, texts_within
 
 MOST = 300
 """So many functions are followed; a class of more is read as far as that."""
@@ -32,7 +34,7 @@ def texts_of(cls: type) -> frozenset[str]:
     """
     bases = [base for base in cls.__mro__ if base not in ROOTS]
     values = [value for base in bases for value in vars(base).values()]
-    said = {text for value in values for text in _texts(value)}
+    said = {text for value in values for text in texts_within(value)}
     return frozenset(said | texts_in(one for value in values for one in _functions(value)))
 
 
@@ -46,31 +48,15 @@ def texts_in(functions: Iterable[object]) -> set[str]:
         if not isinstance(function, FunctionType) or id(function) in seen:
             continue
         seen.add(id(function))
-        for code in _codes(function.__code__):
-            found |= set(_texts(code.co_consts))
+        for code in codes_of(function.__code__):
+            found |= set(texts_within(code.co_consts))
             if not str(function.__module__).startswith(OPTIMIZERS):
                 arguments |= set(_arguments(code))
                 unpacks = unpacks or UNPACKING in code.co_code[::2]
             used = [function.__globals__.get(name) for name in code.co_names]
-            found |= {text for one in used for text in _texts(one)}
+            found |= {text for one in used for text in texts_within(one)}
             todo += [unwrap(one) for one in used if callable(one) and _is_followed(one)]
     return found | arguments if unpacks else found
-
-
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _codes(constant)
-
-
-def _texts(found: object) -> Iterator[str]:
-    """A text, and the texts within what holds constants."""
-    if isinstance(found, str):
-        yield found
-    elif isinstance(found, (tuple, frozenset, list)):
-        for one in found:
-            yield from _texts(one)
 
 
 def _arguments(code: CodeType) -> tuple[str, ...]:

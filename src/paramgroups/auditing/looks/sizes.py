@@ -9,7 +9,7 @@ from torch import Tensor
 
 from paramgroups.auditing.kinds import Kind
 from paramgroups.auditing.looks.samples import rms, sampled, some
-from paramgroups.auditing.looks.steppers import ADAPTIVE, is_one_pass, is_torch, keeps_masters, peak, rule_of
+from paramgroups.auditing.steppers import ADAPTIVE, is_one_pass, is_torch, keeps_masters, peak, rule_of
 from paramgroups.auditing.subject import Check, Group, Subject
 from paramgroups.auditing.timing.simulating import course_of
 from paramgroups.errors import Finding, listing

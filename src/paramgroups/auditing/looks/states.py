@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from paramgroups.auditing.kinds import Kind
-from paramgroups.auditing.looks.memories import misshapen, shapes_of
+from paramgroups.auditing.memories import misshapen, shapes_of
 from paramgroups.auditing.subject import Check, Group, Subject
 from paramgroups.errors import Finding, counted, listing
 from paramgroups.indexing import named_parameters

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from paramgroups.auditing.kinds import Kind
-from paramgroups.auditing.looks.steppers import is_one_pass, is_torch, listed, peak, rule_of
+from paramgroups.auditing.steppers import is_one_pass, is_torch, listed, peak, rule_of
 from paramgroups.auditing.subject import Check, Group, Subject
 from paramgroups.errors import Finding, listing, shown
 from paramgroups.optim.hyperparameters import DOMAINS, PACKED, Domain
@@ -179,7 +179,7 @@ def _rivals(groups: list[Group]) -> list[list[Group]]:
 
 
 def _is_ladder(rates: list[float]) -> bool:
-    return len(rates) > 2 and all(high <= LADDER * low for low, high in pairwise(rates))  # noqa: PLR2004
+    return len(rates) > 2 and all(high <= LADDER * low for low, high in pairwise(rates))  # noqa: PLR2004  # a ladder has three rungs
 
 
 KINDS = (OUTSIDE, ONE_TENSOR, ZERO, FAR)

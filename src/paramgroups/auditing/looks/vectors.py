@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from paramgroups.auditing.kinds import Kind
-from paramgroups.auditing.looks.steppers import rule_of
+from paramgroups.auditing.steppers import rule_of
 from paramgroups.auditing.subject import Check, Subject
 from paramgroups.errors import Finding, listing
 from paramgroups.indexing import Row

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from paramgroups.auditing.looks.memories import misshapen, shapes_of
+from paramgroups.auditing.memories import misshapen, shapes_of
 from paramgroups.auditing.resumes.kinds import RECUT, REGROUPED, REORDERED
 from paramgroups.auditing.resumes.leftovers import leftovers
 from paramgroups.auditing.resumes.positions import Positions

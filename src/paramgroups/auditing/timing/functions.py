@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from paramgroups.auditing.bytecode import codes_of, texts_within
+
 MOST = 64
 """So many functions are followed from one."""
 WRITES = {
@@ -43,7 +45,7 @@ class Reach:
     @cached_property
     def constants(self) -> frozenset[str]:
         """The texts that stand in the code."""
-        return frozenset(text for code in self.codes for text in _texts(code.co_consts))
+        return frozenset(text for code in self.codes for text in texts_within(code.co_consts))
 
     def number(self, names: Iterable[str]) -> tuple[str, float] | None:
         """The first of some names that stands for a plain number, with it."""
@@ -115,7 +117,7 @@ def _values(one: Any, found: Reach) -> Iterator[tuple[str, Any]]:
 
 
 def _of_function(function: FunctionType, found: Reach) -> Iterator[tuple[str, Any]]:
-    codes = list(_codes(function.__code__))
+    codes = list(codes_of(function.__code__))
     found.codes += codes
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
@@ -132,26 +134,11 @@ def _of_function(function: FunctionType, found: Reach) -> Iterator[tuple[str, An
 def _attributes(method: MethodType) -> Iterator[tuple[str, Any]]:
     """What a method reads of its object, one level deep."""
     held = getattr(method.__self__, "__dict__", {})
-    for name in getattr(method.__func__, "__code__", _codes.__code__).co_names:
+    for name in getattr(method.__func__, "__code__", codes_of.__code__).co_names:
         if name in held:
             yield name, held[name]
         elif isinstance(function := getattr(type(method.__self__), name, None), FunctionType):
             yield name, MethodType(function, method.__self__)
-
-
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _codes(constant)
-
-
-def _texts(constants: Iterable[Any]) -> Iterator[str]:
-    for constant in constants:
-        if isinstance(constant, str):
-            yield constant
-        elif isinstance(constant, tuple):
-            yield from _texts(constant)
 
 
 def _writes(code: CodeType) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, MultiplicativeLR
 
 from paramgroups.auditing.kinds import Kind
+from paramgroups.auditing.steppers import listed
 from paramgroups.auditing.subject import Check, Group, Subject
 from paramgroups.auditing.timing.driven import groups_of
 from paramgroups.auditing.timing.functions import Reach, reach
@@ -52,7 +53,7 @@ def current(subject: Subject) -> Iterator[Finding]:
                 "A factor of the tick alone: LambdaLR(optimizer, lambda epoch: 0.95**epoch). It multiplies "
                 "the rate that each group was given."
             )
-            yield CURRENT.finding(message, fix, _names(groups))
+            yield CURRENT.finding(message, fix, listed(groups))
 
 
 def compounded(subject: Subject) -> Iterator[Finding]:
@@ -67,7 +68,7 @@ def compounded(subject: Subject) -> Iterator[Finding]:
                 f"{len(factors[:100])} ticks the rate is {product:.3g} times what it was."
             )
             fix = "LambdaLR with the same function, or MultiplicativeLR(optimizer, lambda epoch: 0.95)."
-            yield COMPOUNDED.finding(message, fix, _names(groups))
+            yield COMPOUNDED.finding(message, fix, listed(groups))
 
 
 def squared(subject: Subject) -> Iterator[Finding]:
@@ -95,7 +96,7 @@ def _squared(function: Any, groups: Sequence[Group], factors: Sequence[float]) -
             "Give a factor, 1.0 for the full rate, lambda epoch: 0.95**epoch; or give rates, with lr=1.0 in "
             "the optimizer."
         )
-        yield SQUARED.finding(message, fix, _names(told))
+        yield SQUARED.finding(message, fix, listed(told))
 
 
 def _functions(subject: Subject, *kinds: type[LRScheduler]) -> Iterator[tuple[LRScheduler, Any, list[Group]]]:
@@ -185,10 +186,6 @@ def _ticks(subject: Subject) -> Sequence[int]:
 def _name(function: Any) -> str:
     name = getattr(function, "__name__", None) or getattr(getattr(function, "func", None), "__name__", None)
     return str(name or type(function).__name__)
-
-
-def _names(groups: Sequence[Group]) -> list[str]:
-    return [name for group in groups for name in group.names]
 
 
 KINDS = (CURRENT, COMPOUNDED, SQUARED)

@@ -57,7 +57,7 @@ AN_EPOCH = 10_000
 def elsewhere(subject: Subject) -> Iterator[Finding]:
     """Schedulers of optimizers that are not the ones handed in."""
     for driver in subject.drivers:
-        if driver.optimizer is None or not subject.optimizers or _is_held(driver.optimizer, subject):
+        if not subject.optimizers or _is_held(driver.optimizer, subject):
             continue
         message = (
             f"{driver.name} drives another {type(driver.optimizer).__name__} than the "
@@ -104,7 +104,7 @@ def early(subject: Subject) -> Iterator[Finding]:
     """Schedulers that have ticked on an optimizer that has never stepped."""
     for driver in _torchs(subject):
         ticks = _ticked(driver)
-        if ticks and driver.optimizer is not None and _never_stepped(driver.optimizer, driver):
+        if ticks and _never_stepped(driver.optimizer, driver):
             message = f"{driver.name} has made {counted(ticks, 'tick')}, and its optimizer no step."
             fix = (
                 "optimizer.step() first, then scheduler.step(). On a resume: "

@@ -1,15 +1,16 @@
 """What real steps on copies tell: what moved, what did not, and by how much."""
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from statistics import median
 
 from paramgroups.auditing.kinds import Kind
+from paramgroups.auditing.steppers import searches
 from paramgroups.auditing.subject import Group, Subject
-from paramgroups.auditing.trials.copying import inside, searches
+from paramgroups.auditing.trials.copying import inside
 from paramgroups.auditing.trials.trial import Trial, Tried
-from paramgroups.errors import Finding, listing
+from paramgroups.errors import Finding, counted, listing
 
 MOVED = Kind(
     "PG201", "error", "frozen parameters that a step moves",
@@ -64,7 +65,8 @@ def moved(_: Subject, trial: Trial) -> Iterator[Finding]:
     """Frozen parameters that a step moved."""
     names = [name for name, one in trial.tried.items() if one.moved_frozen]
     if names:
-        message = f"{_steps(trial)} moved {_count(names, 'frozen parameter')}: {listing(names)}."
+        told = counted(len(names), "frozen parameter")
+        message = f"{_steps(trial)} moved {told}: {listing(names)}."
         fix = (
             "Leave them out of the optimizer, [p for p in model.parameters() if p.requires_grad], and set "
             "parameter.grad = None when you freeze."
@@ -75,7 +77,7 @@ def moved(_: Subject, trial: Trial) -> Iterator[Finding]:
 def drifted(subject: Subject, trial: Trial) -> Iterator[Finding]:
     """Running statistics that moved, of modules all whose parameters are frozen."""
     if trial.drifted:
-        model, told = inside(subject.model), _count(trial.drifted, "frozen module")
+        model, told = inside(subject.model), counted(len(trial.drifted), "frozen module")
         message = f"{_steps(trial)} moved the running statistics of {told}: {listing(trial.drifted)}."
         fix = "Hold them in evaluation, after each model.train(): module.eval()."
         own = {
@@ -97,8 +99,8 @@ def stood(subject: Subject, trial: Trial) -> Iterator[Finding]:
             names.append(row.name)
     if names:
         message = (
-            f"{_count(names)} had gradients and a rate above 0, and {_steps(trial)} did not "
-            f"move them: {listing(names)}."
+            f"{counted(len(names), 'parameter')} had gradients and a rate above 0, and {_steps(trial)} did "
+            f"not move them: {listing(names)}."
         )
         fix = (
             "Look whether the optimizer's step comes to their group, and whether their dtype holds an update "
@@ -160,7 +162,8 @@ def nonfinite(_: Subject, trial: Trial) -> Iterator[Finding]:
     if names or not all(map(math.isfinite, trial.losses)):
         told = [f"the losses were {_told(trial.losses)}"] if trial.losses else []
         if names:
-            told.append(f"{_count(names)} had gradients that are not finite: {listing(names)}")
+            what = counted(len(names), "parameter")
+            told.append(f"{what} had gradients that are not finite: {listing(names)}")
         message = ", and ".join(told)
         fix = (
             "Look for a log, a division or a root of 0, for float16 without a GradScaler, and for bad "
@@ -206,10 +209,6 @@ def _median(found: list[float]) -> float:
     return median(found) if found else 0.0
 
 
-def _count(names: Collection[str], what: str = "parameter") -> str:
-    return f"{len(names):,} {what}{'s' * (len(names) != 1)}"
-
-
 def _begins(subject: Subject, group: Group, trial: Trial) -> bool:
     """Whether a matrix of it is 0 yet, as a low-rank adapter's is, so that others wait for it."""
     tried = [(subject.row(name), trial.tried[name]) for name in group.names if name in trial.tried]
@@ -237,7 +236,7 @@ def _of(names: Iterable[str], trial: Trial) -> list[str]:
 
 
 def _steps(trial: Trial) -> str:
-    return f"{trial.steps} steps" if trial.steps > 1 else "1 step"
+    return counted(trial.steps, "step")
 
 
 def _told(losses: Iterable[float]) -> str:

@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from inspect import Parameter, signature
 from typing import Any
 
 from torch import Tensor, nn
@@ -115,12 +114,6 @@ def each_update(driver: Driver) -> bool:
         return bool(driver.scheduler.plan.horizon.unit == "step")
     torch_has_it = isinstance(driver.scheduler, LRScheduler)
     return driver.interval != "epoch" and torch_has_it and not isinstance(driver.scheduler, ReduceLROnPlateau)
-
-
-def searches(optimizer: Optimizer) -> bool:
-    """Whether an optimizer computes the loss itself, as LBFGS does: its steps are as long as they may be."""
-    wanted = signature(type(optimizer).step).parameters.get("closure")
-    return wanted is not None and wanted.default is Parameter.empty
 
 
 def hooks_of(tensor: Tensor) -> tuple[list[Any], list[Any]]:

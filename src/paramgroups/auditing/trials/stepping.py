@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from paramgroups.auditing.measures import norm_of
+from paramgroups.auditing.steppers import searches
 from paramgroups.auditing.subject import Group, number
-from paramgroups.auditing.trials.copying import Copies, searches
+from paramgroups.auditing.trials.copying import Copies
 from paramgroups.auditing.trials.keeping import leaves_of, shielded
-from paramgroups.auditing.trials.norms import norm_of
 from paramgroups.auditing.trials.trial import Tried
 
 

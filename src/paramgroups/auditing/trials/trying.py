@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from paramgroups.auditing.drifting import copied_statistics, moved_statistics
 from paramgroups.auditing.kinds import LONGEST
 from paramgroups.auditing.subject import Subject
 from paramgroups.auditing.trials.copying import Copies, UncopiedError, carry_hooks, copies_of, hooks_of
-from paramgroups.auditing.trials.drifting import copied_statistics, moved_statistics
 from paramgroups.auditing.trials.keeping import shielded, undisturbed
 from paramgroups.auditing.trials.losing import NoLossError, evaluation
 from paramgroups.auditing.trials.stepping import Seat, note_rows, take_step

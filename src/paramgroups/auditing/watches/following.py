@@ -98,7 +98,7 @@ class Edits:
             yield WRITTEN.finding(message, FIX)
 
 
-class Course:
+class Undriven:
     """The rates of a group that no scheduler drives, as they change one after the other.
 
     Args:

@@ -8,9 +8,9 @@ from statistics import median
 import torch
 from torch import Tensor
 
+from paramgroups.auditing.measures import norm_of, part_of
+from paramgroups.auditing.steppers import searches
 from paramgroups.auditing.subject import Group, Subject, number
-from paramgroups.auditing.trials.copying import searches
-from paramgroups.auditing.trials.norms import norm_of
 from paramgroups.auditing.watches.kinds import NONFINITE, RAN_AWAY
 from paramgroups.errors import Finding
 
@@ -76,7 +76,7 @@ class Weights:
             self._turn = (self._turn + 1) % len(self._followed)
             one = self._followed[self._turn]
             if one.tensor.requires_grad:
-                self._held = one, _part(one.tensor).clone()
+                self._held = one, part_of(one.tensor, SAMPLE).clone()
         return iter(())
 
     def after(self) -> Iterator[Finding]:
@@ -84,7 +84,7 @@ class Weights:
         if self._held is None:
             return
         (one, was), self._held = self._held, None
-        now = _part(one.tensor)
+        now = part_of(one.tensor, SAMPLE)
         weight, update = norm_of(was), norm_of(now - was)
         if not math.isfinite(norm_of(now)):
             yield from _not_finite([one.name])
@@ -121,7 +121,8 @@ def _followed(subject: Subject, groups: list[Group]) -> Iterator[Followed]:
         for name, tensor in zip(group.names, group.params, strict=True):
             if own == OF_EACH or count == MOST:
                 break
-            if name in subject.index and _is_plain(tensor) and tensor.ndim > 1 and norm_of(_part(tensor)) > 0:
+            matrix = name in subject.index and _is_plain(tensor) and tensor.ndim > 1
+            if matrix and norm_of(part_of(tensor, SAMPLE)) > 0:
                 own, count = own + 1, count + 1
                 yield Followed(name, tensor, group)
 
@@ -141,12 +142,5 @@ def _is_plain(tensor: Tensor) -> bool:
     return not spread and tensor.layout is torch.strided and tensor.dtype in DTYPES
 
 
-def _part(tensor: Tensor) -> Tensor:
-    found = tensor.detach()
-    while found.ndim and found.numel() > SAMPLE:
-        found = found[: max(1, len(found) * SAMPLE // found.numel())] if len(found) > 1 else found[0]
-    return found
-
-
 def _finite(tensor: Tensor) -> bool:
-    return math.isfinite(norm_of(_part(tensor)))
+    return math.isfinite(norm_of(part_of(tensor, SAMPLE)))

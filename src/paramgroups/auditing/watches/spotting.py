@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from paramgroups.auditing.drifting import around
+from paramgroups.auditing.measures import part_of
 from paramgroups.auditing.subject import Subject
-from paramgroups.auditing.trials.drifting import around
 from paramgroups.auditing.watches.kinds import DRIFTED, MOVED, THAWED, WITHOUT
 from paramgroups.errors import Finding, counted, listing
 
@@ -107,7 +108,7 @@ class Members:
         names = [one.name for one, was in self._clones if not torch.equal(_sample(one.tensor), was)]
         self._clones = []
         if names:
-            told = f"{len(names):,} frozen parameter{'s' * (len(names) > 1)}"
+            told = counted(len(names), "frozen parameter")
             message = f"Update {self._updates:,} moved {told}: {listing(names)}."
             fix = (
                 "Set parameter.grad = None when you freeze, and leave what stays frozen out of the "
@@ -230,7 +231,7 @@ class Norm:
     live: bool = False
 
 
-class Norms:
+class Statistics:
     """Batch norms whose statistics go on though they are frozen.
 
     Args:
@@ -278,7 +279,4 @@ def _norms(model: nn.Module) -> Iterator[tuple[str, nn.Module, list[nn.Parameter
 def _sample(tensor: Tensor) -> Tensor:
     """Some of its numbers, copied."""
     with torch.no_grad():
-        found = tensor.detach()
-        while found.ndim and found.numel() > SAMPLE:
-            found = found[: max(1, len(found) * SAMPLE // found.numel())] if len(found) > 1 else found[0]
-        return found.clone()
+        return part_of(tensor, SAMPLE).clone()

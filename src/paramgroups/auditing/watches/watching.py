@@ -21,9 +21,9 @@ from paramgroups.auditing.silence_files import silences_of
 from paramgroups.auditing.silences import Meant, Silence, Silenced, apply, idle
 from paramgroups.auditing.subject import Subject
 from paramgroups.auditing.watches.allowing import SHARE, Allowance
-from paramgroups.auditing.watches.following import Course, Edits
+from paramgroups.auditing.watches.following import Edits, Undriven
 from paramgroups.auditing.watches.sampling import Weights
-from paramgroups.auditing.watches.spotting import AT_ONCE, Members, Norms, Outside
+from paramgroups.auditing.watches.spotting import AT_ONCE, Members, Outside, Statistics
 from paramgroups.auditing.watches.ticking import Ticks
 from paramgroups.errors import Finding, PlanError
 from paramgroups.schedules import Horizon
@@ -75,7 +75,7 @@ class Watch:
             raise PlanError("This watch is on already. Enter it once, around the whole loop.")
         subject = self._subject
         self._tell(self._first)
-        shared = Allowance(self._share), Norms(subject), Outside(subject)
+        shared = Allowance(self._share), Statistics(subject), Outside(subject)
         with ExitStack() as hooks:
             begun = [self._begin(hooks, place, *shared) for place in range(len(subject.optimizers))]
             self._watched = [one for one in begun if one is not None]
@@ -145,10 +145,10 @@ class Watched:
     """
 
     def __init__(
-        self, subject: Subject, place: int, allowance: Allowance, norms: Norms, outside: Outside
+        self, subject: Subject, place: int, allowance: Allowance, norms: Statistics, outside: Outside
     ) -> None:
         optimizer = subject.optimizers[place]
-        driven = _drivers(subject, optimizer, place)
+        driven = [one for one in subject.drivers if one.optimizer is optimizer]
         self.updates = 0
         self._allowance = allowance
         self._members = members = Members(optimizer, subject.names, _masks(driven))
@@ -246,13 +246,6 @@ def watch(
     return Watch(subject, found, report=report, silences=meant)
 
 
-def _drivers(subject: Subject, optimizer: Optimizer, place: int) -> list[Driver]:
-    """The schedulers of an optimizer; those that do not tell are the first one's."""
-    return [
-        one for one in subject.drivers if one.optimizer is optimizer or (one.optimizer is None and place == 0)
-    ]
-
-
 def _masks(driven: list[Driver]) -> Callable[[str], bool]:
     """Tells of a parameter whether a plan keeps its gradients from the optimizer now."""
     ours = next((one.scheduler for one in driven if one.is_ours), None)
@@ -261,10 +254,10 @@ def _masks(driven: list[Driver]) -> Callable[[str], bool]:
     return lambda name: name in ours.plan and not ours.plan.at(max(ours.last_epoch, 0))[name].trainable
 
 
-def _rates(driven: list[Driver], optimizer: Optimizer) -> list[Edits] | list[Course]:
+def _rates(driven: list[Driver], optimizer: Optimizer) -> list[Edits] | list[Undriven]:
     """Who follows its rates: nobody where several write them, or a plan that takes an edit for a factor."""
     if not driven:
-        return [Course(optimizer)]
+        return [Undriven(optimizer)]
     return [Edits(one, optimizer) for one in driven if len(driven) == 1 and Edits.can_see(one)]
 
 

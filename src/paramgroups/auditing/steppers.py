@@ -1,6 +1,7 @@
 """Who steps a group: the update rule by its lower-case name, whatever class it is in."""
 
 from collections.abc import Iterable
+from inspect import Parameter, signature
 
 from torch.optim import Optimizer
 
@@ -47,6 +48,12 @@ def is_one_pass(optimizer: Optimizer) -> bool:
 def keeps_masters(optimizer: Optimizer) -> bool:
     """Whether it is ours and keeps weights of half precision in float32 beside."""
     return isinstance(optimizer, OnePass) and optimizer._options.master_weights  # noqa: SLF001  # no public view
+
+
+def searches(optimizer: Optimizer) -> bool:
+    """Whether an optimizer computes the loss itself, as LBFGS does: its steps are as long as they may be."""
+    wanted = signature(type(optimizer).step).parameters.get("closure")
+    return wanted is not None and wanted.default is Parameter.empty
 
 
 def is_decoupled(group: Group) -> bool:

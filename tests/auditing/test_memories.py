@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from paramgroups.auditing.looks.memories import misshapen
+from paramgroups.auditing.memories import misshapen
 from tests.auditing.looks.test_states import Foreign
 
 

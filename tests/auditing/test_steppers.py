@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR
 
 import paramgroups as pg
-from paramgroups.auditing.looks.steppers import (
+from paramgroups.auditing.steppers import (
     is_decoupled,
     is_one_pass,
     is_torch,

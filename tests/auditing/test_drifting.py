@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from paramgroups.auditing.trials.drifting import copied_statistics, frozen_statistics, moved_statistics
+from paramgroups.auditing.drifting import copied_statistics, frozen_statistics, moved_statistics
 
 
 def paths(model: nn.Module) -> set[str]:
