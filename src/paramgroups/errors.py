@@ -59,6 +59,10 @@ class StoppedError(ParamGroupsError):
     """A guard has ended the training, as it was asked to."""
 
 
+class HostError(ParamGroupsError):
+    """What a host was told, or does, does not fit the recipe."""
+
+
 class FileError(ParamGroupsError):
     """A file cannot be read, or does not hold what it should."""
 

@@ -12,7 +12,8 @@ from types import ModuleType
 from torch import nn
 
 from paramgroups.errors import ModelError
-from paramgroups.integrations.hosts import built_on_meta, cause, near
+from paramgroups.integrations.hosts import cause, near
+from paramgroups.integrations.models.building import built_on_meta
 
 
 def from_code(module_name: str, attribute: str) -> nn.Module:

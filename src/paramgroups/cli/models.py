@@ -7,7 +7,7 @@ from torch import nn
 
 from paramgroups.cli.factories import from_code
 from paramgroups.errors import ModelError
-from paramgroups.integrations import timm, transformers
+from paramgroups.integrations.models import timm, transformers
 
 HOSTS = {"timm": timm.build, "transformers": transformers.build}
 

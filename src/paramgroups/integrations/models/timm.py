@@ -3,7 +3,8 @@
 from torch import nn
 
 from paramgroups.errors import ModelError
-from paramgroups.integrations.hosts import built_on_meta, import_host, near, offline
+from paramgroups.integrations.hosts import import_host, near
+from paramgroups.integrations.models.building import built_on_meta, offline
 
 
 def build(name: str) -> nn.Module:

@@ -7,7 +7,8 @@ from typing import Any
 from torch import nn
 
 from paramgroups.errors import ModelError
-from paramgroups.integrations.hosts import built_on_meta, cause, fitting, import_host, near, offline
+from paramgroups.integrations.hosts import cause, fitting, import_host, near
+from paramgroups.integrations.models.building import built_on_meta, offline
 
 CONFIG = "config.json"
 WANTED = f"Give a folder that holds a {CONFIG}, or a model class such as transformers:BertModel."

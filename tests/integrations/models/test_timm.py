@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 import pytest
 
 from paramgroups.errors import ModelError
-from paramgroups.integrations.timm import build
+from paramgroups.integrations.models.timm import build
 from tests.support import import_timm
 
 import_timm()

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import pytest
 
 from paramgroups.errors import ModelError
-from paramgroups.integrations.transformers import build
+from paramgroups.integrations.models.transformers import build
 
 TINY = {
     "model_type": "bert",

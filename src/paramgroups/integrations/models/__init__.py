@@ -1,0 +1,1 @@
+"""Models of hosts, by name, without their weights; one file for each host."""
