@@ -35,6 +35,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.many_ranks
 	$(BIN)/python -m benchmarks.auditing
 	$(BIN)/python -m benchmarks.watching
+	$(BIN)/python -m benchmarks.hosting
 	$(BIN)/python -m benchmarks.corpus
 	$(BIN)/python -m benchmarks.survey
 	$(BIN)/python -m benchmarks.pages

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from benchmarks.hosted import OURS, PLAIN
+
 Kept = Mapping[str, Any]
 
 MEGA = 1e6
@@ -138,6 +140,16 @@ def watching(kept: Kept) -> str:
     return f"{asked(kept)}\n\n{'. '.join(told)}."
 
 
+def hosting(kept: Kept) -> str:
+    """What of a step in a host is ours, and how long whole steps are by a recipe and without one."""
+    told = (
+        f"{name}: {more:,.0f} µs of our own in a step of {kept['median seconds'][name][PLAIN] * 1e3:,.0f} ms; "
+        f"whole steps by a recipe / {PLAIN}, {kept['ratios'][name][OURS]:.3f}"
+        for name, more in kept["microseconds of our own"].items()
+    )
+    return f"{asked(kept)}\n\n{'. '.join(told)}."
+
+
 def corpus(kept: Kept) -> str:
     """What the audit finds of the corpus."""
     headings = ["set-ups with a fault", "sound ones", "codes", "found", "missed", "false alarms"]
@@ -173,6 +185,7 @@ TABLES: Mapping[str, Callable[[Kept], str]] = {
     "checkpoints": checkpoints,
     "auditing": auditing,
     "watching": watching,
+    "hosting": hosting,
     "corpus": corpus,
     "survey": survey,
     "findings": findings,

@@ -10,7 +10,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from benchmarks import freezing, guards, many_ranks, measure, sharded_step, tables, watching
+import paramgroups as pg
+from benchmarks import clocks, freezing, guards, hosting, many_ranks, measure, sharded_step, tables, watching
 from benchmarks.claims import CLAIMS, Claim, claimed
 from benchmarks.contenders import APART, FORMS, RATE, Held, contenders, our_adamw, torch_adamw, variants
 from benchmarks.measure import Turn, medians, paired, settled, turns
@@ -43,7 +44,7 @@ def test_the_first_round_is_not_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [guards, many_ranks, measure, tables, watching], ids=lambda module: module.__name__
+    "module", [guards, hosting, many_ranks, measure, tables, watching], ids=lambda module: module.__name__
 )
 def test_examples_run(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
@@ -429,3 +430,43 @@ def test_the_watch_s_own_time_is_between_the_hooks_around_its_own() -> None:
     assert len(own.seconds) == 12
     own.seconds = [float(place) for place in range(12)]
     assert own.of_turns(2) == [11.0, 19.0]
+
+
+def test_the_steps_of_a_turn_are_timed_but_for_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([0.0, 5.0, 6.0, 8.0])  # the first takes 5, the others 1 and 2
+    monkeypatch.setattr(clocks, "perf_counter", lambda: next(now))
+    steps = clocks.Steps()
+    for _ in range(3):
+        steps.begin()
+    steps.end()
+    assert steps.seconds == [1.5]
+
+
+def test_what_is_called_within_another_is_clocked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([0.0, 4.0, 10.0, 12.0])
+    monkeypatch.setattr(clocks, "perf_counter", lambda: next(now))
+    own = clocks.Own()
+    inner = own.clocked(lambda: 1)
+    outer = own.clocked(lambda: inner() + 1)
+    assert (outer(), inner()) == (2, 1)
+    own.end(2)
+    assert own.turns == [3.0]
+
+
+def test_the_clock_is_around_what_a_step_calls_and_is_taken_away() -> None:
+    class Callback:
+        def on_log(self) -> str:
+            return "logged"
+
+    own, kept = clocks.Own(), Callback.on_log
+    with clocks.under_the_clock(own, Callback):
+        assert Callback().on_log() == "logged"
+        work = watching.perceptron()
+        plan = pg.plan(work.model, pg.Recipe(optimizer="sgd", lr=0.1), steps=10)
+        optimizer, scheduler = pg.build(plan)
+        assert own.seconds > 0
+        before = own.seconds
+        optimizer.step()
+        scheduler.step()
+        assert own.seconds > before
+    assert Callback.on_log is kept
