@@ -142,9 +142,10 @@ def watching(kept: Kept) -> str:
 
 def hosting(kept: Kept) -> str:
     """What of a step in a host is ours, and how long whole steps are by a recipe and without one."""
+    steps = kept["median seconds"]
     told = (
-        f"{name}: {more:,.0f} µs of our own in a step of {kept['median seconds'][name][PLAIN] * 1e3:,.0f} ms; "
-        f"whole steps by a recipe / {PLAIN}, {kept['ratios'][name][OURS]:.3f}"
+        f"{name}: {more:,.0f} µs of our own in a step of {steps[name][PLAIN] * 1e3:,.0f} ms; whole steps by "
+        f"a recipe / {PLAIN}, {kept['ratios'][name][OURS]:.3f}"
         for name, more in kept["microseconds of our own"].items()
     )
     return f"{asked(kept)}\n\n{'. '.join(told)}."

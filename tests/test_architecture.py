@@ -26,9 +26,9 @@ LAYERS = [
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 WITHOUT_TORCH = ("errors", "schedules", "journal")
 OPTIONAL = {
-    "accelerate", "bitsandbytes", "ignite", "lightning", "matplotlib", "mlflow", "mmengine", "numba", "optuna",
-    "peft", "plotly", "rich", "safetensors", "sklearn", "skorch", "timm", "torchao", "transformers", "triton",
-    "typer", "wandb",
+    "accelerate", "bitsandbytes", "ignite", "lightning", "matplotlib", "mlflow", "mmengine", "numba",
+    "optuna", "peft", "plotly", "rich", "safetensors", "sklearn", "skorch", "tensorboard", "timm", "torchao",
+    "transformers", "triton", "typer", "wandb",
 }  # fmt: skip
 MAY_LOAD_OPTIONAL = ("optim", "reporting", "integrations", "cli")
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.py" or path.parent != SOURCE)

@@ -36,6 +36,7 @@ _HOMES = {
     "rule": "rules",
     "save": "run",
     "silence": "auditing",
+    "spread": "recipes",
     "unflatten_state": "optim.layouts",
     "watch": "auditing",
 }

@@ -231,6 +231,7 @@ def test_the_active_copy_of_a_saved_module_has_the_plain_name() -> None:
     assert rows["classifier.weight"].trainable
     assert not rows["classifier.original_module.weight"].trainable
     assert rows["classifier.weight"].role == "head"
+    assert "head" not in rows["classifier.original_module.weight"].roles  # it puts nothing out any more
     add_adapter, set_adapter = model.add_adapter, model.set_adapter
     assert callable(add_adapter)
     assert callable(set_adapter)

@@ -88,6 +88,14 @@ def test_a_rate_in_a_tensor_is_a_number() -> None:
     assert type(found["lr/default"]) is float
 
 
+def test_while_it_waits_for_its_turn_the_rates_are_those_that_another_writes() -> None:
+    model = Network()
+    optimizer, scheduler = pg.build(pg.plan(model, pg.Recipe(optimizer="sgd", lr=0.5), epochs=10))
+    first = torch.optim.lr_scheduler.ConstantLR(optimizer, 0.5, 2)
+    torch.optim.lr_scheduler.SequentialLR(optimizer, [first, scheduler], [2])
+    assert numbers(scheduler) == {"lr/default": 0.25}
+
+
 def test_another_scheduler_is_told() -> None:
     scheduler = torch.optim.lr_scheduler.StepLR(torch.optim.SGD(Network().parameters()), 1)
     with pytest.raises(HostError, match=r"is no pg.Scheduler: pg.build\(plan\) makes one"):

@@ -57,6 +57,18 @@ class Signed(torch.optim.Optimizer):
         return loss
 
 
+class OfTensors(torch.optim.SGD):
+    """It makes a tensor of each group's rate, and takes no number afterwards."""
+
+    def add_param_group(self, group: dict[str, Any]) -> None:
+        super().add_param_group(group)
+        self.param_groups[-1]["lr"] = torch.tensor(self.param_groups[-1]["lr"])
+
+    def step(self, closure: Any = None) -> Any:
+        assert all(isinstance(group["lr"], Tensor) for group in self.param_groups)
+        return super().step(closure)
+
+
 class Failing(torch.optim.SGD):
     """It writes its first parameter, and then raises."""
 
@@ -455,6 +467,18 @@ def test_state_that_is_there_is_not_replaced() -> None:
     Delegate(torch.optim.Adagrad, grouped(params), states)
     assert states[params[0]] is kept
     assert set(states) == set(params)
+
+
+def test_a_class_that_makes_a_tensor_of_each_rate_finds_them_in_the_groups() -> None:
+    params, states = make(), empty_states()
+    groups = grouped(params)
+    delegate = Delegate(OfTensors, groups, states)
+    assert [group["lr"].item() for group in groups] == pytest.approx([0.02, 0.01])
+    groups[1]["lr"].fill_(0.5)
+    before = params[2].detach().clone()
+    feed(params)
+    delegate.step(groups, states, params)
+    assert torch.equal(params[2], before - 0.5 * params[2].grad)  # type: ignore[operator]  # just fed
 
 
 def test_a_rate_of_zero_is_no_reason_to_refuse() -> None:

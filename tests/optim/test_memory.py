@@ -209,6 +209,14 @@ def test_half_precision_stays_what_its_class_has_made_of_it() -> None:
     assert placed(param.half(), param, "momentum_buffer").dtype == torch.bfloat16
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.bool])
+def test_what_is_no_float_is_no_float_afterwards(dtype: torch.dtype) -> None:
+    param, codes = torch.ones(2), torch.tensor([1, 0], dtype=dtype)
+    found = placed({"state1": codes, "of": [codes]}, param)
+    assert found["state1"].dtype == found["of"][0].dtype == dtype
+    assert torch.equal(found["state1"], codes)
+
+
 def test_saved_tensors_are_placed_as_torch_does() -> None:
     param, step = torch.ones(2, dtype=torch.float64), torch.tensor(3.0)
     state = {"step": step, "exp_avg": torch.ones(2), "of": [torch.ones(1)], "word": "x", "none": None}

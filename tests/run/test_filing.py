@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
+from torch.testing._internal.two_tensor import TwoTensor
 
 from paramgroups.errors import CheckpointError, FileError
 from paramgroups.run.filing import opened, write
@@ -68,8 +69,9 @@ def test_safetensors_reads_it(tmp_path: Path) -> None:
         (torch.ones(2).to_sparse(), "torch.sparse_coo"),
         (torch.zeros(2, dtype=torch.bits8), "torch.bits8"),
         (torch.empty(2, device="meta"), "on meta"),
+        (TwoTensor(torch.ones(2), torch.ones(2)), "a TwoTensor, made of several tensors"),
     ],
-    ids=["sparse", "bits", "meta"],
+    ids=["sparse", "bits", "meta", "several"],
 )
 def test_what_no_file_holds_is_refused_by_name(odd: torch.Tensor, what: str, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=f'"model/odd" is .*{what}'):

@@ -28,7 +28,7 @@ ROLES = {
 SEGMENTS = {
     "lora_A": "lora_A", "lora_a": "lora_A", "lora_embedding_A": "lora_A", "lora_down": "lora_A",
     "lora_B": "lora_B", "lora_b": "lora_B", "lora_embedding_B": "lora_B", "lora_up": "lora_B",
-    "lora_magnitude_vector": "scale",
+    "lora_magnitude_vector": "scale", "lora_E": "scale", "trainable_tokens_delta": "embedding",
 }  # fmt: skip
 # Roles that the layer's type tells, by the words of `kinds.LAYERS`.
 LAYER_ROLES = {

@@ -14,7 +14,10 @@ from paramgroups.indexing.heads import heads
 from paramgroups.indexing.kinds import kind_of
 from paramgroups.indexing.places import Found, Place
 from paramgroups.indexing.roles import Around, is_attention, roles_of
-from paramgroups.indexing.wrappers import class_of
+from paramgroups.indexing.wrappers import class_of, keeps_a_copy
+
+ORIGINAL = "original_module"
+"""What PEFT calls a module whose copy it trains."""
 
 
 class Trait(NamedTuple):
@@ -60,23 +63,26 @@ def _trait(cls: type, key: str, shape: torch.Size, around: Around, layout: tuple
 
 def _around(walk: Sequence[Place], outputs: Container[int]) -> list[Around]:
     """What each place stands within, and the last names of its path."""
-    known: dict[tuple[int, str, bool, bool], Around] = {}
+    known: dict[tuple[int, str, bool, bool, bool], Around] = {}
     around: list[Around] = []
     root = Around()
     for place in walk:
         above = around[place.parent.at] if place.parent is not None else root
         segment = "" if place.segment.isdigit() else place.segment
         attention, head = is_attention(class_of(place.module)), id(place.module) in outputs
-        step = (id(above), segment, attention, head)
+        within = above.in_head and not _is_kept_aside(place)
+        step = (id(above), segment, attention, head, within)
         if step not in known:
-            known[step] = _below(above, segment, attention=attention, head=head)
+            near = (*above.near[-1:], segment) if segment else above.near
+            known[step] = Around(near, above.in_attention or attention, within or head)
         around.append(known[step])
     return around
 
 
-def _below(above: Around, segment: str, *, attention: bool, head: bool) -> Around:
-    near = (*above.near[-1:], segment) if segment else above.near
-    return Around(near, above.in_attention or attention, above.in_head or head)
+def _is_kept_aside(place: Place) -> bool:
+    """Whether it is what a head was before a copy of it was trained in its place: no output layer any more."""
+    above = place.parent
+    return above is not None and place.segment == ORIGINAL and keeps_a_copy(class_of(above.module))
 
 
 def _behind(place: Place, key: str) -> tuple[Place, str]:

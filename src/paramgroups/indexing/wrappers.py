@@ -74,7 +74,7 @@ def steps(module: nn.Module) -> Iterator[Step]:
             yield "", name, child
         elif name == "parametrizations" and _all_parametrizations(child):
             yield from ((key, f"{name}.{key}", one) for key, one in child.named_children())
-        elif name == "modules_to_save" and _keeps_a_copy(class_of(module)):
+        elif name == "modules_to_save" and keeps_a_copy(class_of(module)):
             yield from _copies(module, name, child)
         else:
             yield name, name, child
@@ -87,7 +87,8 @@ def _all_parametrizations(held: nn.Module) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _keeps_a_copy(cls: type) -> bool:
+def keeps_a_copy(cls: type) -> bool:
+    """Whether modules of this class train a copy of what they wrap, and keep that as it was: PEFT's do."""
     kind = loaded("peft.utils.other", "ModulesToSaveWrapper")
     return kind is not None and issubclass(cls, kind)
 

@@ -34,7 +34,9 @@ def numbers(scheduler: Scheduler, *, statistics: bool = False) -> dict[str, floa
     """
     if not isinstance(scheduler, Scheduler):
         raise HostError(f"{shown(scheduler)} is no pg.Scheduler: pg.build(plan) makes one.")
-    found = {f"lr/{name}": float(rate) for name, rate in scheduler.rates.items()} | _row_rates(scheduler)
+    held = scheduler.optimizer.param_groups  # while ours waits for its turn, others write there
+    found = {f"lr/{name}": float(group["lr"]) for name, group in zip(scheduler.rates, held, strict=False)}
+    found |= _row_rates(scheduler)
     return found | (_statistics(scheduler) if statistics else {})
 
 

@@ -66,6 +66,8 @@ class Delegate:
         self.needs_closure = bool(_required(self._step))
         for group, made in zip(groups, self._made.param_groups, strict=True):
             for key, value in made.items():
+                if isinstance(value, Tensor) and isinstance(group.get(key), float):
+                    group[key] = value  # a class that works on tensors alone makes one of each number
                 group.setdefault(key, value)
         for param, state in self._made.state.items():
             if state and not states.get(param):

@@ -209,7 +209,8 @@ def _placed(state: Tensor | None, param: Tensor, dtype: torch.dtype, start: comp
 def placed(found: Any, param: Tensor, key: Any = None, *, on_device: bool = False) -> Any:
     """What was saved of a parameter, where it is now and as it computes.
 
-    As torch has it, except that float32 of a parameter of half precision stays so: torch rounds it.
+    As torch has it, except that float32 of a parameter of half precision stays so, which torch rounds, and
+    that whole numbers stay whole, such as an 8-bit state, of which torch makes floats.
 
     Args:
         found: A tensor, or what holds some.
@@ -229,7 +230,7 @@ def placed(found: Any, param: Tensor, key: Any = None, *, on_device: bool = Fals
 
 
 def _dtype_of(found: Tensor, param: Tensor) -> torch.dtype:
-    if not param.is_floating_point():
+    if not (param.is_floating_point() and found.is_floating_point()):
         return found.dtype
-    is_kept = param.dtype in HALVES and found.is_floating_point() and found.dtype not in HALVES
+    is_kept = param.dtype in HALVES and found.dtype not in HALVES
     return torch.float32 if is_kept else param.dtype

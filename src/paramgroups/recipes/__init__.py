@@ -1,10 +1,13 @@
 """Ready-made rules, each with its source."""
 
 from paramgroups.recipes.depth import LayerDecay, layer_decay
+from paramgroups.recipes.lora import lora_plus
 from paramgroups.recipes.makers import MAKERS
 from paramgroups.recipes.norms import frozen_norms, norm_rate
 from paramgroups.recipes.parts import backbone_head, by_magnitude, by_type, no_decay
+from paramgroups.recipes.spreading import Spread, spread
 from paramgroups.recipes.thaws import ChainThaw, GradualUnfreezing
+from paramgroups.recipes.tokens import new_tokens
 from paramgroups.recipes.unfreezing import chain_thaw, gradual_unfreezing, lp_ft
 
 __all__ = [
@@ -12,6 +15,7 @@ __all__ = [
     "ChainThaw",
     "GradualUnfreezing",
     "LayerDecay",
+    "Spread",
     "backbone_head",
     "by_magnitude",
     "by_type",
@@ -19,7 +23,10 @@ __all__ = [
     "frozen_norms",
     "gradual_unfreezing",
     "layer_decay",
+    "lora_plus",
     "lp_ft",
+    "new_tokens",
     "no_decay",
     "norm_rate",
+    "spread",
 ]

@@ -8,7 +8,8 @@ from paramgroups.schedules import Horizon
 APART = 10
 FIX = (
     "Plan with epochs= if the scheduler steps once an epoch; else step both once per update "
-    '(Lightning: {"scheduler": scheduler, "interval": "step"}; Accelerate: its step count per process).'
+    '(Lightning: {"scheduler": scheduler, "interval": "step"}; Accelerate, which steps a scheduler once for '
+    "each process: prepare of paramgroups.integrations.accelerate)."
 )
 
 EARLY = (
@@ -90,6 +91,12 @@ class Clocks:
         self._updates += 1
         self._ahead -= 1
         self._check()
+
+    def withdraw(self) -> None:
+        """The last update was none: a gradient scaler has left it out."""
+        self.updated = False
+        self._updates -= 1
+        self._ahead += 1
 
     def _begin_round(self) -> None:
         if self._updates == self._ticks == 1:

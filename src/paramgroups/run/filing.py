@@ -82,6 +82,9 @@ def _check_plain(name: str, tensor: Tensor) -> None:
         what, fix = "is on meta and has no values", "Save after it was given some."
     elif tensor.layout is not torch.strided:
         what, fix = f"is laid out as {tensor.layout}", "Save a dense one: tensor.to_dense()."
+    elif hasattr(tensor, "__tensor_flatten__") and not hasattr(tensor, "full_tensor"):
+        what = f"is a {type(tensor).__name__}, made of several tensors, which no such file holds"
+        fix = "Save it by torch.save beside."
     elif tensor.dtype not in NAMES and tensor.dtype not in PAIRS:
         what, fix = f"is of {tensor.dtype}, which no such file holds", "Save it by torch.save beside."
     else:
