@@ -45,7 +45,9 @@ def cyclical(optimizer: Any, **said: Any) -> LinearCyclicalScheduler:
     ],
     ids=["one", "in a row", "of a group"],
 )
-@pytest.mark.parametrize("event", [Events.ITERATION_STARTED, Events.ITERATION_STARTED(every=2)], ids=str)
+@pytest.mark.parametrize(
+    "event", [Events.ITERATION_STARTED, Events.ITERATION_STARTED(every=2)], ids=["each", "second"]
+)
 def test_a_scheduler_of_ignites_beside_ours_is_refused(make: Callable[..., Any], event: Any) -> None:
     trainer, scheduler = trained(net(), recipe(rules=[]))
     other = make(scheduler.optimizer)
@@ -93,7 +95,7 @@ def test_a_recipe_by_its_path(tmp_path: Path) -> None:
         ({"loader": []}, "3 epochs of 0 batches are fewer than the 1 of one update"),
         ({"recipe": 3}, "ignite.build: recipe=3 is no recipe"),
     ],
-    ids=str,
+    ids=["a stream", "no epoch", "a text", "a truth", "too few batches", "no batch", "no recipe"],
 )
 def test_what_cannot_be_built(given: dict[str, Any], message: str) -> None:
     said: dict[str, Any] = {"recipe": recipe(), "loader": batches(), "max_epochs": 3} | given

@@ -1,12 +1,10 @@
 """Flags for the whole run, given before a model is wrapped."""
 
 import pytest
-import torch
 from torch import nn
 
 import paramgroups as pg
 from paramgroups.errors import PlanError
-from paramgroups.planning.freezing import freeze, thaw
 
 
 def network() -> nn.Sequential:
@@ -19,16 +17,6 @@ def plan_of(model: nn.Module, *rules: pg.Rule) -> pg.Plan:
 
 def flags(model: nn.Module) -> list[bool]:
     return [tensor.requires_grad for tensor in model.parameters()]
-
-
-def test_to_freeze_stops_gradients_and_clears_those_left_over() -> None:
-    weight = nn.Parameter(torch.ones(2))
-    weight.grad = torch.ones(2)
-    freeze([weight])
-    assert not weight.requires_grad
-    assert weight.grad is None
-    thaw([weight])
-    assert weight.requires_grad
 
 
 def test_what_is_never_trained_is_frozen_and_named() -> None:
@@ -77,3 +65,13 @@ def test_a_plan_without_a_model_says_so() -> None:
         plan.freeze()
     with pytest.raises(PlanError, match="not the planned one"):
         plan.freeze(nn.Conv2d(1, 1, 1))
+
+
+def test_a_second_plan_thaws_what_the_first_has_frozen_and_the_user_has_not() -> None:
+    model = network()
+    model[2].bias.requires_grad_(False)
+    plan_of(model, pg.rule("0", trainable=False), pg.rule("1", trainable=False, until=5)).freeze()
+    again = plan_of(model, pg.rule("1", trainable=False))
+    assert [row.name for row in again.frozen] == ["1.weight", "1.bias", "2.bias"]
+    assert again.freeze() == ("1.weight", "1.bias", "2.bias")
+    assert flags(model) == [True, True, False, False, True, False]

@@ -10,6 +10,7 @@ from torch.nn.parameter import UninitializedParameter
 
 from paramgroups.errors import ModelError, listing
 from paramgroups.indexing.depth import Declaration, Level, calls, find_levels
+from paramgroups.indexing.flags import is_trained
 from paramgroups.indexing.index import Index
 from paramgroups.indexing.pause import collector_paused
 from paramgroups.indexing.places import Found, Place, found, places
@@ -116,7 +117,7 @@ def _row(one: Found, aliases: tuple[str, ...], trait: Trait, level: Level) -> Ro
         level.depth,
         level.levels,
         level.tower,
-        one.tensor.requires_grad,
+        is_trained(one.tensor),
         _dtype_name(one.tensor.dtype),
     )
 

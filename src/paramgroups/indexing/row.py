@@ -21,7 +21,7 @@ class Row(NamedTuple):
         depth: Its level in its tower; 0 is nearest the input.
         levels: How many levels its tower has: `depth` runs from 0 to `levels - 1`.
         tower: The part of the model that `depth` counts within; `""` where there is one only.
-        trainable: `requires_grad` when it was indexed.
+        trainable: `requires_grad` when it was indexed; true also where a plan has put that down.
         dtype: Its element type, such as `"float32"`.
     """
 

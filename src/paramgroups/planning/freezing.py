@@ -1,31 +1,22 @@
-"""Whether gradients flow: what a plan says of the whole run, and the flag of a tensor."""
+"""Whether gradients flow: what a plan says of the whole run."""
 
 from collections.abc import Iterable, Sequence
 
-import torch
-
 from paramgroups.indexing import Index, Row
+from paramgroups.indexing.flags import freeze, is_left, thaw
 from paramgroups.planning.binding import Bound
 from paramgroups.planning.groups import Group
 
 
-def freeze(tensors: Iterable[torch.Tensor]) -> None:
-    """Stop gradients, and clear those that are left over: an optimizer passes over what has none."""
-    for tensor in tensors:
-        tensor.requires_grad_(False)
-        tensor.grad = None
-
-
-def thaw(tensors: Iterable[torch.Tensor]) -> None:
-    """Let gradients flow again."""
-    for tensor in tensors:
-        tensor.requires_grad_(True)
-
-
-def thawed_by_rules(groups: Iterable[Group], index: Index) -> list[str]:
-    """What the model has frozen and rules thaw, for all of the run or a part of it."""
+def thawed(groups: Iterable[Group], index: Index, bound: Bound) -> list[str]:
+    """What is trained at some time and has its flag down: rules thaw it, or another plan has left it so."""
     names = (name for group in groups for name in group.names)
-    return [name for name in names if name in index and not index[name].trainable]
+    return [name for name in names if _is_down(name, index, bound)]
+
+
+def _is_down(name: str, index: Index, bound: Bound) -> bool:
+    by_rules = name in index and not index[name].trainable
+    return by_rules or (name in bound and is_left(bound[name]))
 
 
 def settle(bound: Bound, index: Index, groups: Iterable[Group], frozen: Sequence[Row]) -> tuple[str, ...]:
@@ -42,5 +33,5 @@ def settle(bound: Bound, index: Index, groups: Iterable[Group], frozen: Sequence
     """
     names = tuple(row.name for row in frozen if row.name in bound)
     freeze(bound[name] for name in names)
-    thaw(bound[name] for name in thawed_by_rules(groups, index) if name in bound)
+    thaw(bound[name] for name in thawed(groups, index, bound) if name in bound)
     return names

@@ -8,10 +8,11 @@ from torch import nn
 from torch.optim import Optimizer
 
 from paramgroups.errors import PlanError, listing
+from paramgroups.indexing.flags import freeze, thaw
 from paramgroups.planning import Group, Plan
 from paramgroups.planning.binding import Bound
 from paramgroups.planning.cascade import Cascade
-from paramgroups.planning.freezing import freeze, thaw, thawed_by_rules
+from paramgroups.planning.freezing import thawed
 from paramgroups.run.abilities import stepping
 from paramgroups.run.making import forget, forget_rows
 from paramgroups.run.masking import MASKS, Hidden, choose
@@ -76,8 +77,8 @@ class Freezing:
             for windowed in windows_of(place, group, held["params"], held.get("param_names", group.names))
         ]
         never = [row.name for row in plan.frozen if row.trainable]
-        thawed = thawed_by_rules(groups, plan.index)
-        freezes = bool(never or thawed or self._windowed)
+        down = thawed(groups, plan.index, bound or {})
+        freezes = bool(never or down or self._windowed)
         if bound is None and freezes:
             raise PlanError(
                 "The plan freezes or thaws parameters, and the model in which it is to be done is gone, or "
@@ -87,7 +88,7 @@ class Freezing:
         self._choice = choose(how, bound.values() if freezes else ())
         self.how = self._choice.how
         self.is_told = freezes and (how is not None or self.how == MASKS)
-        self._lasting = self._begin(bound, never, thawed)
+        self._lasting = self._begin(bound, never, down)
         self.reason = self._choice.reason(len(self._lasting))
         self._hushed = list(_hushed(plan, groups, bound))
         self._statistics: Statistics | None = None
@@ -102,14 +103,14 @@ class Freezing:
         self.__dict__.update(state)
         self._hidden.outlive(self._optimizer)
 
-    def _begin(self, bound: Bound, never: list[str], thawed: list[str]) -> list[nn.Parameter]:
+    def _begin(self, bound: Bound, never: list[str], down: list[str]) -> list[nn.Parameter]:
         """Freeze and thaw for the whole run; what is never trained and is masked all the same."""
-        if self.how == MASKS:  # an earlier run may have left a flag down
+        if self.how == MASKS:  # a copy of a model that was frozen has its flags down
             windowed = {id(tensor) for one in self._windowed for tensor in one.tensors}
-            thawed += [name for name, one in bound.items() if id(one) in windowed and name not in thawed]
+            down += [name for name, one in bound.items() if id(one) in windowed and name not in down]
         if self._choice.wrapper is not None:
-            _check_flow(bound, thawed, self._choice.wrapper)
-        thaw(_of(bound, thawed))
+            _check_flow(bound, down, self._choice.wrapper)
+        thaw(_of(bound, down))
         if self._choice.keeps_flags:
             return [tensor for tensor in _of(bound, never) if tensor.requires_grad]
         freeze(_of(bound, never))

@@ -1,7 +1,5 @@
 """One line of `configure_optimizers`: a recipe, with the length of training from the trainer."""
 
-import weakref
-from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
@@ -15,14 +13,10 @@ from paramgroups.integrations.lightning.rates import with_rate
 from paramgroups.integrations.lightning.refusals import check_callbacks, pass_over_clipping
 from paramgroups.integrations.recipes import Named, recipe_of
 from paramgroups.planning import Plan, plan
-from paramgroups.planning.binding import bind
 from paramgroups.planning.matching import Pins
 from paramgroups.rules import Recipe
 from paramgroups.run import Scheduler, build
 from paramgroups.schedules import Horizon
-
-_LEFT: "weakref.WeakKeyDictionary[nn.Module, list[weakref.ref[nn.Parameter]]]" = weakref.WeakKeyDictionary()
-"""What the last plan of a module has frozen at some time, and may have left so."""
 
 WHOLE = {"DeepSpeedStrategy", "FSDPStrategy", "ModelParallelStrategy"}
 """Strategies that take optimizers from `configure_optimizers` alone."""
@@ -110,15 +104,11 @@ def made(  # what a plan is made of
     live = module.get_submodule(path)
     planned = _planned(trainer, live, recipe, path, length)
     _, scheduler = build(planned, live, **options)
-    _LEFT[live] = [weakref.ref(tensor) for tensor in _frozen_at_times(planned, live)]
     Attending(trainer, scheduler)
     return scheduler
 
 
 def _planned(trainer: Trainer, live: nn.Module, recipe: Recipe, path: str, length: dict[str, int]) -> Plan:
-    for left in _LEFT.pop(live, ()):
-        if (tensor := left()) is not None:
-            tensor.requires_grad_(True)
     attendants = attendants_of(trainer)
     pins = _pins(trainer, recipe, [one.pins.get(path, {}) for one in attendants])
     try:
@@ -148,14 +138,6 @@ def _pins(trainer: Trainer, recipe: Recipe, kept: list[Pins]) -> Pins | None:
             "already. Give the trainer RecipeCallback(), which keeps the statistics in its checkpoints."
         )
     return found
-
-
-def _frozen_at_times(planned: Plan, live: nn.Module) -> Iterator[nn.Parameter]:
-    bound = bind(planned.index, live)
-    turning = [group for group in planned.groups if len(group.profile.trainable.pieces) > 1]
-    windowed = {name for group in turning for name in group.names}
-    never = {row.name for row in planned.frozen if row.trainable}
-    return (tensor for name, tensor in bound.items() if name in windowed | never)
 
 
 def _path(module: nn.Module, part: Any) -> str:
