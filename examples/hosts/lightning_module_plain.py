@@ -1,39 +1,40 @@
-"""Lightning by hand: levels are written down in two places, and nobody sees whether they fit together."""
+"""Lightning by hand: levels are written down in two places, and a resume forgets which of them had thawed."""
 
 import lightning.pytorch as pl
-from data import digits
+from data import digits, pretrained
 from torch import Tensor, nn, optim
 from torch.utils.data import DataLoader
 
+PARTS = ("fc_layers.2", "fc_layers.0", "conv_layers.6", "conv_layers.3", "conv_layers.0")
 
-class _Digits(pl.LightningModule):  # type: ignore[misc]  # its types are not read
+
+class Digits(pl.LightningModule):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = pretrained()
+
     def training_step(self, batch: list[Tensor]) -> Tensor:
         return nn.functional.cross_entropy(self.net(batch[0]), batch[1])
 
-    def on_train_epoch_start(self) -> None:
-        for turn, place in enumerate((5, 2, 0) if self.late else ()):
-            self.net[place].requires_grad_(self.current_epoch >= 2 * turn)
+    def on_train_batch_start(self, *_: object) -> None:
+        done = self.global_step / self.trainer.estimated_stepping_batches
+        for turn, part in enumerate(PARTS):
+            self.net.get_submodule(part).requires_grad_(done >= 0.5 * turn / 4)
 
     def configure_optimizers(self) -> object:
-        levels = [{"params": self.net[p].parameters(), "lr": 1e-2 * 0.7**i} for i, p in enumerate((5, 2, 0))]
-        optimizer = optim.AdamW(levels if self.late else self.net.parameters(), lr=5e-3)
+        levels = enumerate(self.net.get_submodule(part).parameters() for part in PARTS)
+        optimizer = optim.AdamW([{"params": level, "lr": 1e-3 * 0.7**i} for i, level in levels])
         cosine = optim.lr_scheduler.CosineAnnealingLR(optimizer, int(self.trainer.estimated_stepping_batches))
         return [optimizer], [{"scheduler": cosine, "interval": "step"}]
 
 
 def main() -> float:
-    """The share of unseen digits that are told right."""
-    pl.seed_everything(0, verbose=False)
-    body = nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Conv2d(16, 32, 3, stride=2), nn.ReLU(), nn.Flatten()
-    (module := _Digits()).net = nn.Sequential(*body, nn.Linear(128, 5))
-    for module.late, classes in ((False, range(5)), (True, range(5, 10))):
-        (train, held), log = digits(classes), pl.callbacks.LearningRateMonitor()
-        trainer = pl.Trainer(max_epochs=8, logger=pl.loggers.CSVLogger("runs"), callbacks=[log])
-        trainer.fit(module, DataLoader(train, 32, shuffle=True))
-    accuracy = float((module.net(held[:][0]).argmax(1) == held[:][1]).float().mean())
-    print(f"accuracy {accuracy:.1%}")
-    return accuracy
+    """The share of held-out digits that are told right."""
+    (train, held), _ = digits(large=True), pl.seed_everything(0, verbose=False)
+    named = pl.callbacks.LearningRateMonitor()  # lr-AdamW/pg1, lr-AdamW/pg2, …
+    pl.Trainer(max_epochs=2, callbacks=[named]).fit(module := Digits(), DataLoader(train, 32))
+    return float((module.net(held.tensors[0]).argmax(1) == held.tensors[1]).float().mean())
 
 
 if __name__ == "__main__":
-    main()
+    print(f"accuracy {main():.1%}")

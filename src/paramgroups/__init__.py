@@ -36,7 +36,7 @@ _HOMES = {
     "rule": "rules",
     "save": "run",
     "silence": "auditing",
-    "spread": "recipes",
+    "spread": "recipes.spreading",
     "unflatten_state": "optim.layouts",
     "watch": "auditing",
 }

@@ -23,7 +23,7 @@ from paramgroups.optim.optimizer import Optimizer as Optimizer
 from paramgroups.planning import Plan as Plan
 from paramgroups.planning import load_recipe as load_recipe
 from paramgroups.planning import plan as plan
-from paramgroups.recipes import spread as spread
+from paramgroups.recipes.spreading import spread as spread
 from paramgroups.reporting import plot as plot
 from paramgroups.rules import Recipe as Recipe
 from paramgroups.rules import Rule as Rule

@@ -22,8 +22,8 @@ def test_to_freeze_stops_gradients_and_clears_those_left_over() -> None:
 
 def test_what_a_plan_has_frozen_the_model_trains() -> None:
     model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
-    freeze([model[0].weight])
-    model[1].weight.requires_grad_(False)
+    freeze([model.get_parameter("0.weight")])
+    model.get_parameter("1.weight").requires_grad_(False)
     trainable = {row.name: row.trainable for row in index(model)}
     assert trainable == {"0.weight": True, "0.bias": True, "1.weight": False, "1.bias": True}
 

@@ -121,6 +121,39 @@ def test_the_length_may_be_said() -> None:
     assert scheduler_of(fitting).plan.horizon.ticks == 30
 
 
+def rates_at(trained: Any, step: int) -> dict[str, float]:
+    at = scheduler_of(trained).plan.at(step)
+    return {"head": at["head.1.weight"].lr, "backbone": at["backbone.0.weight"].lr}
+
+
+def test_a_batch_that_is_left_out_is_no_tick() -> None:
+    class Skips(Net):
+        def on_train_batch_start(self, batch: Any, batch_idx: int) -> int | None:  # noqa: ARG002  # Lightning's
+            return -1 if batch_idx == 2 else None  # two of five are trained
+
+    module = Skips()
+    (trained := trainer(max_epochs=3)).fit(module)
+    assert trained.global_step == scheduler_of(trained).last_epoch == 6
+    assert module.rates == [rates_at(trained, step) for step in range(6)]
+
+
+@pytest.mark.filterwarnings("ignore:train_dataloader yielded None")
+def test_a_batch_that_is_none_is_no_tick() -> None:
+    class Holes(Net):
+        def train_dataloader(self) -> Any:
+            rows = [None if row % 3 == 1 else data()[:8] for row in range(6)]
+            return DataLoader(rows, batch_size=None, collate_fn=lambda row: row)  # type: ignore[arg-type]  # a list will do
+
+    (trained := trainer(max_epochs=2)).fit(module := Holes())
+    assert trained.global_step == scheduler_of(trained).last_epoch == 8
+    assert module.rates == [rates_at(trained, step) for step in range(8)]
+
+
+def test_what_trains_on_no_batch_is_no_error() -> None:
+    (trained := trainer(max_epochs=2, limit_train_batches=0)).fit(Net())
+    assert trained.global_step == 0
+
+
 def test_a_fast_dev_run_runs_whatever_the_recipe_says_in_shares() -> None:
     module = Net()
     trainer(fast_dev_run=True).fit(module)

@@ -229,6 +229,8 @@ def test_bad_arguments_of_the_callback_are_refused() -> None:
         RecipeCallback(every=0)
     with pytest.raises(HostError, match="RecipeCallback: recipe=3 is no recipe"):
         RecipeCallback(3)  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(HostError, match=r"freezing=, backend= is for the optimizer of a recipe, and none"):
+        RecipeCallback(freezing="masks", backend="torch")
 
 
 def test_two_optimizers_for_the_same_parameters_are_refused() -> None:

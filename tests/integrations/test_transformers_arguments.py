@@ -6,11 +6,16 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import TrainerCallback, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainingArguments
 
 import paramgroups as pg
 from paramgroups.errors import FileError, HostError
-from paramgroups.integrations.transformers import RecipeArguments, RecipeCallback, RecipeTrainer
+from paramgroups.integrations.transformers import (
+    RecipeArguments,
+    RecipeCallback,
+    RecipeMixin,
+    RecipeTrainer,
+)
 from paramgroups.integrations.transformers.arguments import SAYS
 from tests.integrations.transformers_cases import (
     Applied,
@@ -103,6 +108,40 @@ def test_there_is_one_recipe(tmp_path: Path) -> None:
         trainer(tmp_path, by=3)
     with pytest.raises(FileError, match=r"absent\.toml"):
         trainer(tmp_path, by=tmp_path / "absent.toml")
+
+
+def test_the_path_of_the_arguments_may_be_a_path_and_is_written_into_logs(tmp_path: Path) -> None:
+    (path := tmp_path / "tune.toml").write_text(recipe().to_toml())
+    args = named_arguments(tmp_path, recipe=path)
+    assert args.recipe == str(path)
+    assert f'"recipe": "{path}"' in args.to_json_string()
+
+
+@pytest.mark.parametrize("given", [recipe(), 3], ids=["recipe", "number"])
+def test_a_recipe_of_the_arguments_is_a_path(tmp_path: Path, given: Any) -> None:
+    with pytest.raises(HostError, match=r"RecipeArguments: recipe=.* is no path.*RecipeTrainer\(…, recipe="):
+        named_arguments(tmp_path, recipe=given)
+
+
+def test_the_mixin_comes_first() -> None:
+    with pytest.raises(HostError, match=r"class Late\(RecipeMixin, Trainer\)"):
+        type("Late", (Trainer, RecipeMixin), {})
+    with pytest.raises(HostError, match=r"class Alone\(RecipeMixin, Trainer\)"):
+        type("Alone", (RecipeMixin,), {})(recipe=recipe())
+
+
+@pytest.mark.parametrize("name", ["create_optimizer", "create_scheduler"])
+def test_a_trainer_that_makes_another_scheduler_is_refused(tmp_path: Path, name: str) -> None:
+    def made(host: Any, *_: Any, **__: Any) -> Any:
+        host.optimizer = torch.optim.SGD(host.model.parameters(), lr=0.1)
+        if name == "create_scheduler":
+            host.lr_scheduler = torch.optim.lr_scheduler.ConstantLR(host.optimizer)
+        return host.optimizer
+
+    late = type("Own", (RecipeTrainer,), {name: made})
+    host = late(net(), arguments(tmp_path), train_dataset=data(), recipe=recipe())
+    with pytest.raises(HostError, match="overrides create_optimizer or create_scheduler"):
+        host.train()
 
 
 def test_there_is_one_optimizer(tmp_path: Path) -> None:

@@ -19,10 +19,13 @@ from paramgroups.recipes import (
     frozen_norms,
     gradual_unfreezing,
     layer_decay,
+    lora_plus,
     lp_ft,
+    new_tokens,
     no_decay,
     norm_rate,
 )
+from paramgroups.recipes.spreading import spread
 from paramgroups.rules import Recipe, per_parameter, rule
 from paramgroups.schedules import cosine, function, warmup
 from paramgroups.select import where
@@ -120,6 +123,9 @@ READY_MADE = {
     'use = "lp_ft"\nuntil = "20%"\nselect = "head"': lp_ft("20%", "head"),
     'use = "frozen_norms"': frozen_norms(),
     'use = "norm_rate"\nlr_scale = 0.1': norm_rate(0.1),
+    'use = "lora_plus"\nratio = 8\nlr_embedding = 1e-6': lora_plus(8, lr_embedding=1e-6),
+    'use = "new_tokens"\nfirst = 100\nfreeze_old = true': new_tokens(100, freeze_old=True),
+    'select = "**"\nlr = { use = "spread", lo = 1e-6, hi = 1e-3 }': rule("**", lr=spread(1e-6, 1e-3)),
 }
 
 
@@ -133,7 +139,8 @@ def test_ready_made_parts(file: Path, text: str, part: Any) -> None:
 def test_every_ready_made_part_can_be_named_in_a_file() -> None:
     parts = {name for name in paramgroups.recipes.__all__ if name.islower()}
     assert parts == set(MAKERS.rules)
-    assert {use for text in READY_MADE for use in re.findall(r'use = "(\w+)"', text)} == parts
+    named = {use for text in READY_MADE for use in re.findall(r'use = "(\w+)"', text)}
+    assert named == parts | set(MAKERS.values)
 
 
 def test_what_functions_found_is_saved_as_tables(file: Path) -> None:

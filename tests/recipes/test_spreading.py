@@ -9,7 +9,8 @@ from torch import nn
 
 import paramgroups as pg
 from paramgroups.errors import ParamGroupsError, RuleError
-from paramgroups.recipes import Spread, spread
+from paramgroups.recipes import Spread
+from paramgroups.recipes.spreading import spread
 from tests.recipes.models import Net
 
 

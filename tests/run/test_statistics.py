@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils import parametrizations, spectral_norm
 
-from paramgroups.planning.freezing import freeze, thaw
+from paramgroups.indexing.flags import freeze, thaw
 from paramgroups.run.holding import is_held
 from paramgroups.run.statistics import Statistics
 

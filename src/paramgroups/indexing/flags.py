@@ -42,9 +42,7 @@ def is_left(tensor: torch.Tensor) -> bool:
 
 
 def is_trained(tensor: torch.Tensor) -> bool:
-    """Whether the model trains it: what a plan has frozen it does, or a second plan would take that for the
-    user's wish.
-    """
+    """Whether the model trains it. It does what a plan alone has frozen: a second plan decides anew."""
     if tensor.requires_grad:
         _PUT_DOWN.pop(id(tensor), None)  # somebody has thawed it since: from here on its flag is theirs
     return tensor.requires_grad or is_left(tensor)

@@ -80,7 +80,7 @@ def _around(walk: Sequence[Place], outputs: Container[int]) -> list[Around]:
 
 
 def _is_kept_aside(place: Place) -> bool:
-    """Whether it is what a head was before a copy of it was trained in its place: no output layer any more."""
+    """Whether a copy of it is trained in its place: it puts nothing out any more."""
     above = place.parent
     return above is not None and place.segment == ORIGINAL and keeps_a_copy(class_of(above.module))
 

@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from paramgroups.errors import HostError, counted, shown
 from paramgroups.integrations.conflicts import Passed, warn_of
+from paramgroups.integrations.ticking import UpdateScheduler
 from paramgroups.planning import Plan
 from paramgroups.run import Scheduler, build
 
@@ -38,7 +39,7 @@ class Lengths(TypedDict, total=False):
     steps_per_epoch: int
 
 
-class PreparedScheduler(Scheduler):
+class PreparedScheduler(UpdateScheduler):
     """A `pg.Scheduler` for loops that call `step()` at every batch; `prepare` makes it.
 
     Where a tick is an update, it goes on only where the optimizer has made one since the last tick: not at a
@@ -60,23 +61,10 @@ class PreparedScheduler(Scheduler):
         super().__init__(*given, **options)
         self._was_skipped()
 
-    def step(self, epoch: float | None = None) -> None:
-        """Go on by one tick, if there was an update.
-
-        Args:
-            epoch: The tick to go to, as `pg.Scheduler.step` takes it.
-
-        Raises:
-            PlanError: As `pg.Scheduler.step` does.
-            AgreementError: Likewise.
-        """
-        begins = self._step_count == 0  # torch's own call, where a scheduler is made
-        if begins or epoch is not None or self._horizon.unit == "epoch":
-            super().step(epoch)
-        elif self._clocks.updated and self._was_skipped():
+    def _was_updated(self) -> bool:
+        if super()._was_updated() and self._was_skipped():
             self._clocks.withdraw()
-        elif self._clocks.updated:
-            super().step()
+        return super()._was_updated()
 
     def _was_skipped(self) -> bool:
         """Whether the last update was left out for a gradient scaler, which calls ours all the same."""

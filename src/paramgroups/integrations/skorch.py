@@ -52,6 +52,9 @@ class WaitingOptimizer(Waiting, torch.optim.Optimizer):
         Waiting.__init__(self)
         torch.optim.Optimizer.__init__(self, params or [torch.zeros(0)], {})
 
+    def __getstate__(self) -> Any:
+        return super().__getstate__() | {"_state": self._state}  # torch pickles its own attributes alone
+
 
 class Feedback(Callback):
     """Tells the controllers what an epoch has measured; it stands behind the last callback that scores."""

@@ -256,7 +256,16 @@ def _required(function: Callable[..., Any]) -> list[str]:
 
 
 def _check_borrows(cls: type[torch.optim.Optimizer], made: Any, groups: Sequence[Group]) -> None:
-    """Refuse a class that works on what is its own: it would obey no rate, its state would not be saved."""
+    """Refuse a class that works on what is its own: it would obey no rate, its state would not be saved.
+
+    And one that is told when training begins, and evaluation, as `schedulefree` has it: nobody would tell it.
+    """
+    if all(callable(getattr(cls, name, None)) for name in ("train", "eval")):
+        raise OptimizerError(
+            f"optimizer={cls.__name__} is to be told by train() and eval() when weights are trained and when "
+            f"they are used, and is not within reach here. Step it itself: theirs = {cls.__name__}("
+            "plan.param_groups()), and pg.Scheduler(theirs, plan)."
+        )
     given, found = (_layout(some) for some in (groups, getattr(made, "param_groups", ())))
     inner = [name for name, value in vars(made).items() if isinstance(value, torch.optim.Optimizer)]
     if given != found or inner:

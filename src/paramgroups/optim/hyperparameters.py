@@ -119,14 +119,16 @@ def unpack(settings: Mapping[str, Any]) -> Settings:
 
 
 def pack(settings: Mapping[str, Any]) -> Settings:
-    """The reverse of `unpack`: what a torch optimizer reads. A part alone stays what it is.
+    """The reverse of `unpack`: what a torch optimizer reads. A part alone, or one of None, stays what it is.
 
     >>> pack({"lr": 0.1, "beta1": 0.9, "beta2": 0.99})
     {'lr': 0.1, 'betas': (0.9, 0.99)}
     """
     packed = dict(settings)
     for key, part in PACKED.items():
-        names = list(takewhile(packed.__contains__, (f"{part}{number}" for number in count(1))))
+        names = list(
+            takewhile(lambda name: packed.get(name) is not None, (f"{part}{number}" for number in count(1)))
+        )
         if len(names) > 1:
             packed[key] = tuple(packed.pop(name) for name in names)
     return packed

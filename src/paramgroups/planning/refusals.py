@@ -5,7 +5,7 @@ from typing import Any
 
 from paramgroups.errors import PlanError, ScheduleError
 from paramgroups.optim import OptimizerClass, domain_of, is_number
-from paramgroups.optim.hyperparameters import CLIPPING
+from paramgroups.optim.hyperparameters import CLIPPING, DOMAINS
 from paramgroups.planning.course import Course
 from paramgroups.planning.decaying import check_decoupled
 from paramgroups.planning.matching import place_of, whole_of
@@ -109,11 +109,11 @@ def _check_name(name: str, optimizers: set[OptimizerClass], which: str, place: s
 
 
 def _check_domains(resolution: Resolution) -> None:
-    """No course leaves its domain at any tick."""
+    """No course leaves its domain at any tick; a class may have an infinite default under a name of its own."""
     seen: set[Any] = set()
     for profile in resolution.all_profiles:
         for name, course in profile.courses.items():
-            if (name, course.key) not in seen:
+            if (name, course.key) not in seen and (name in DOMAINS or not course.unsaid):
                 seen.add((name, course.key))
                 _check_course(name, profile, resolution)
 

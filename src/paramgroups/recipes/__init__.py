@@ -5,7 +5,7 @@ from paramgroups.recipes.lora import lora_plus
 from paramgroups.recipes.makers import MAKERS
 from paramgroups.recipes.norms import frozen_norms, norm_rate
 from paramgroups.recipes.parts import backbone_head, by_magnitude, by_type, no_decay
-from paramgroups.recipes.spreading import Spread, spread
+from paramgroups.recipes.spreading import Spread
 from paramgroups.recipes.thaws import ChainThaw, GradualUnfreezing
 from paramgroups.recipes.tokens import new_tokens
 from paramgroups.recipes.unfreezing import chain_thaw, gradual_unfreezing, lp_ft
@@ -28,5 +28,4 @@ __all__ = [
     "new_tokens",
     "no_decay",
     "norm_rate",
-    "spread",
 ]

@@ -7,10 +7,10 @@ from torch import optim
 
 from paramgroups.errors import PlanError, listing, nearest
 from paramgroups.optim import unpack
-from paramgroups.optim.hyperparameters import CLIPPING
+from paramgroups.optim.hyperparameters import CLIPPING, DOMAINS
 from paramgroups.optim.naming import Known
 from paramgroups.optim.optimizer import OPTIMIZER, Optimizer
-from paramgroups.planning import Group
+from paramgroups.planning import Course, Group
 
 OURS = "Let pg.build(plan) make the optimizer, or pg.Optimizer(plan.param_groups(), …)."
 
@@ -38,6 +38,20 @@ def reads(optimizer: optim.Optimizer, held: Mapping[str, Any], group: Group) -> 
         return tuple(unpack(stepping(optimizer).defaults))
     own = group.profile.optimizer.defaults if OPTIMIZER in held else unpack(optimizer.defaults)
     return tuple({**own, **CLIPPING})
+
+
+def writable(group: Group, known: Collection[str]) -> dict[str, Course]:
+    """What is written into an optimizer's group, of the hyperparameters that it reads.
+
+    A class of another package may keep there what it has learned, under names that are its own and that
+    nobody has said anything of: steps counted, a distance estimated. That is left to it.
+    """
+    theirs = not isinstance(group.profile.optimizer.named, str)
+    return {
+        name: course
+        for name, course in group.written.items()
+        if name in known and not (theirs and course.unsaid and (name not in DOMAINS or course.base is None))
+    }
 
 
 def check_abilities(optimizer: optim.Optimizer, held: Mapping[str, Any], group: Group) -> None:

@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 from paramgroups.errors import PlanError
 from paramgroups.optim.optimizer import OPTIMIZER
 from paramgroups.planning import Course, Group, RowSegment
-from paramgroups.run.abilities import reads
+from paramgroups.run.abilities import reads, writable
 from paramgroups.run.rows import RowSeats
 from paramgroups.run.writing import Overwritten, Writer
 
@@ -118,5 +118,4 @@ class Seats:
         self._rows.lay_out(self._optimizer.param_groups, self._groups, self._planned)
 
     def _read_by(self, place: int) -> dict[str, Course]:
-        read = self._reads[place]
-        return {name: course for name, course in self._groups[place].written.items() if name in read}
+        return writable(self._groups[place], self._reads[place])

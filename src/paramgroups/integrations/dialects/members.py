@@ -39,9 +39,8 @@ def members(groups: Groups, model: nn.Module, host: str) -> list[Member]:
         HostError: It is no list of groups; a group holds what is no parameter of the model; or one parameter
             is held twice.
     """
-    found = [
-        _member(number, group, _names(model), host) for number, group in enumerate(_listed(groups, host))
-    ]
+    names = _names(model)
+    found = [_member(number, group, names, host) for number, group in enumerate(_listed(groups, host))]
     _check_once(found, host)
     return found
 

@@ -39,7 +39,8 @@ def paramwise_of(plan: Plan, host: str) -> tuple[dict[str, Any], dict[str, Any]]
     said, common = _said(plan), _common(plan)
     wanted = {row.name: _values(said.get(row.name), common, host) for row in plan.index if row.trainable}
     standard = pack(optimizer_class(plan.given.optimizer).defaults)
-    defaults = {key: value for key, value in common.items() if key == "lr" or value != standard.get(key)}
+    told = {"lr", DECAY} if common.get(DECAY) else {"lr"}  # mmengine multiplies no default of the class's
+    defaults = {key: value for key, value in common.items() if key in told or value != standard.get(key)}
     model = plan.planned_model()
     ways = [_config({}, wanted, {})]
     if model is not None and wanted:

@@ -12,6 +12,7 @@ from paramgroups.integrations.lightning.lengths import length_of
 from paramgroups.integrations.lightning.rates import with_rate
 from paramgroups.integrations.lightning.refusals import check_callbacks, pass_over_clipping
 from paramgroups.integrations.recipes import Named, recipe_of
+from paramgroups.integrations.ticking import UpdateScheduler
 from paramgroups.planning import Plan, plan
 from paramgroups.planning.matching import Pins
 from paramgroups.rules import Recipe
@@ -103,7 +104,9 @@ def made(  # what a plan is made of
             recipe = one.extended(module, recipe, Horizon.of(**length))
     live = module.get_submodule(path)
     planned = _planned(trainer, live, recipe, path, length)
-    _, scheduler = build(planned, live, **options)
+    how = {name: options.get(name) for name in ("freezing", "together")}
+    optimizer, _ = build(planned, live, **options)
+    scheduler = UpdateScheduler(optimizer, planned, live, **how)  # Lightning steps it at batches it skips too
     Attending(trainer, scheduler)
     return scheduler
 

@@ -5,7 +5,7 @@ import math
 from paramgroups.integrations.lightning.host import Trainer, callbacks_of
 
 TRIAL = 100
-"""So many updates are planned for a `fast_dev_run`, which makes a few: shares of a single one are none."""
+"""So many are planned for a `fast_dev_run`, which makes a few, and for no batch: shares of those are none."""
 
 
 def length_of(trainer: Trainer, *, automatic: bool = True) -> dict[str, int]:
@@ -19,7 +19,7 @@ def length_of(trainer: Trainer, *, automatic: bool = True) -> dict[str, int]:
         `steps`, where training has an end, and `steps_per_epoch`, where an epoch has. Steps are those that
         are left, where a trainer goes on that has trained before.
     """
-    if trainer.fast_dev_run:
+    if trainer.fast_dev_run or trainer.limit_train_batches == 0:
         return {"steps": TRIAL, "steps_per_epoch": TRIAL}
     estimated = trainer.estimated_stepping_batches
     if trainer.train_dataloader is None:  # no end, so that the trainer has not looked

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 from torch.optim import Optimizer
 
-from paramgroups.errors import HostError
+from paramgroups.errors import HostError, listing
 from paramgroups.integrations.conflicts import Passed, warn_of
 from paramgroups.integrations.lightning.attendant import Attendant
 from paramgroups.integrations.lightning.configuring import install
@@ -49,7 +49,7 @@ class RecipeCallback(Attendant):
         **options: With a recipe, how the optimizer steps, as `pg.build` takes it.
 
     Raises:
-        HostError: The recipe is none, or `every` is no count; when training begins: nothing drives an
+        HostError: The recipe is none, options are given without one, or `every` is no count; when training begins: nothing drives an
             optimizer by a plan, or the trainer was told what contradicts it.
     """
 
@@ -64,6 +64,11 @@ class RecipeCallback(Attendant):
         super().__init__()
         if every is not None and not (is_number(every) and every >= 1 and every == int(every)):
             raise HostError(f"RecipeCallback: every={every!r} is no number of updates. Give an int above 0.")
+        if recipe is None and options:
+            raise HostError(
+                f"RecipeCallback: {listing(f'{name}=' for name in options)} is for the optimizer of a recipe, "
+                "and none is given. Write it in the module: configure(self, recipe, …)."
+            )
         self._recipe = None if recipe is None else recipe_of(recipe, "RecipeCallback")
         self._statistics, self._every, self._options = statistics, every, options
         self._schedulers: dict[str, Scheduler] = {}

@@ -4,13 +4,15 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
+from os import PathLike, fspath
+from types import NoneType
 from typing import Any
 
 from transformers import TrainingArguments
 from transformers.utils import is_sagemaker_mp_enabled
 
 from paramgroups.control import spike
-from paramgroups.errors import HostError
+from paramgroups.errors import HostError, shown
 from paramgroups.integrations.conflicts import Passed, warn_of
 from paramgroups.rules import Recipe
 
@@ -44,6 +46,9 @@ class RecipeArguments(TrainingArguments):
     Args:
         recipe: The path of a recipe in TOML. It is read when training begins.
 
+    Raises:
+        HostError: It is no path: arguments are written into logs.
+
     Example:
         >>> from transformers import HfArgumentParser
         >>> (args,) = HfArgumentParser(RecipeArguments).parse_args_into_dataclasses(["--recipe", "tune.toml"])
@@ -52,6 +57,16 @@ class RecipeArguments(TrainingArguments):
     """
 
     recipe: str | None = field(default=None, metadata={"help": "The path of a recipe in TOML."})
+
+    def __post_init__(self) -> None:
+        """As the host does, with the path as text, which can be written into logs."""
+        super().__post_init__()
+        if not isinstance(self.recipe, (str, PathLike, NoneType)):
+            raise HostError(
+                f"RecipeArguments: recipe={shown(self.recipe)} is no path. Write the path of a recipe in "
+                "TOML, or give the recipe to the trainer: RecipeTrainer(…, recipe=recipe)."
+            )
+        self.recipe = None if self.recipe is None else fspath(self.recipe)
 
 
 def warn(args: Any, recipe: Recipe, told: Any = None) -> Any:

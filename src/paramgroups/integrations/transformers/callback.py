@@ -50,6 +50,8 @@ class RecipeCallback(TrainerCallback):
         {'lr/default': 0.001, 'lr/classifier': 0.01}
     """
 
+    _fix = "Give the Trainer optimizers=pg.build(plan), or take RecipeTrainer."
+
     def __init__(self, *, statistics: bool = False) -> None:
         self.statistics = statistics
         self._rates: dict[str, float] = {}
@@ -60,7 +62,7 @@ class RecipeCallback(TrainerCallback):
         if not isinstance(scheduler, Scheduler):
             raise HostError(
                 f"RecipeCallback: the Trainer's scheduler is {shown(scheduler)}, and no pg.Scheduler. "
-                "Give the Trainer optimizers=pg.build(plan), or take RecipeTrainer."
+                f"{self._fix}"
             )
         _check_fit(scheduler, state)
         self._rates = numbers(scheduler)
@@ -91,6 +93,12 @@ class RecipeCallback(TrainerCallback):
 
 class OwnCallback(RecipeCallback, ExportableState):
     """The callback of `RecipeMixin`, which tells the loss itself; what the plan measured is in its state."""
+
+    _fix = (
+        "A class overrides create_optimizer or create_scheduler of RecipeMixin: take that away, and write "
+        "what it says into the recipe; or take a plain Trainer with optimizers=pg.build(plan), and "
+        "RecipeCallback."
+    )
 
     def __init__(self, *, statistics: bool = False) -> None:
         super().__init__(statistics=statistics)

@@ -43,6 +43,13 @@ class RecipeMixin:
         ...     "Any Trainer, such as TRL's, in the place of the second."
     """
 
+    def __init_subclass__(cls, **named: Any) -> None:
+        """Refuse an order of classes in which the Trainer's own methods would hide ours."""
+        super().__init_subclass__(**named)
+        order = cls.__mro__
+        if Trainer in order and order.index(Trainer) < order.index(RecipeMixin):
+            raise _late(cls)
+
     args: Any
     accelerator: Any
     callback_handler: Any
@@ -57,6 +64,8 @@ class RecipeMixin:
     def __init__(
         self, *given: Any, recipe: Named | None = None, statistics: bool = False, **named: Any
     ) -> None:
+        if not isinstance(self, Trainer):
+            raise _late(type(self))
         self._named_recipe = recipe
         self._plan: Plan | None = None
         self._length: dict[str, int | None] | None = None
@@ -212,6 +221,14 @@ class RecipeMixin:
                     f"{self._who}: {name}= and a recipe both say what optimizes. Leave {name}= out; or, with "
                     "optimizers=pg.build(plan), take a plain Trainer and RecipeCallback."
                 )
+
+
+def _late(cls: type) -> HostError:
+    named = next((one.__name__ for one in cls.__bases__ if issubclass(one, Trainer)), "Trainer")
+    return HostError(
+        f"{cls.__name__} needs a Trainer after the mixin, whose methods come first: "
+        f"class {cls.__name__}(RecipeMixin, {named})."
+    )
 
 
 class RecipeTrainer(RecipeMixin, Trainer):

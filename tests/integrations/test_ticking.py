@@ -1,0 +1,67 @@
+"""A scheduler that is stepped also where there was no update."""
+
+import pytest
+import torch
+from torch import nn
+
+import paramgroups as pg
+from paramgroups.errors import PlanError
+from paramgroups.integrations.ticking import UpdateScheduler
+
+RECIPE = pg.Recipe(optimizer="sgd", lr=1.0, schedule=pg.schedules.linear())
+
+
+def made(**length: int) -> UpdateScheduler:
+    model = nn.Linear(2, 1)
+    plan = pg.plan(model, RECIPE, **length)
+    optimizer, _ = pg.build(plan)
+    return UpdateScheduler(optimizer, plan, model)
+
+
+def test_it_goes_on_once_for_each_update() -> None:
+    scheduler = made(steps=4)
+    for updates in (0, 1, 1, 0, 1):
+        for _ in range(updates):
+            scheduler.optimizer.step()
+        scheduler.step()
+        scheduler.step()
+    assert scheduler.last_epoch == 3
+    assert scheduler.rates == {"default": 0.25}
+
+
+def test_where_a_tick_is_an_epoch_each_call_is_one() -> None:
+    scheduler = made(epochs=4)
+    scheduler.optimizer.step()
+    scheduler.step()
+    scheduler.step()
+    assert scheduler.last_epoch == 2
+
+
+def test_it_goes_to_a_tick_that_is_named() -> None:
+    scheduler = made(steps=4)
+    scheduler.optimizer.step()
+    scheduler.step()
+    with pytest.warns(UserWarning, match="epoch parameter"):
+        scheduler.step(3)
+    assert scheduler.rates == {"default": 0.25}
+
+
+def test_one_that_is_not_stepped_is_told_all_the_same() -> None:
+    scheduler = made(steps=40)
+    for _ in range(10):
+        scheduler.optimizer.step()
+    with pytest.raises(PlanError, match="a tick is an update"):
+        scheduler.optimizer.step()
+
+
+def test_it_goes_on_where_a_saved_one_stood() -> None:
+    one, other = made(steps=4), made(steps=4)
+    one.optimizer.step()
+    one.step()
+    one.optimizer.step()
+    other.load_state_dict(one.state_dict())
+    for scheduler in (one, other):
+        scheduler.step()
+        scheduler.step()
+    assert one.last_epoch == other.last_epoch == 2
+    assert torch.equal(torch.tensor(one.get_last_lr()), torch.tensor(other.get_last_lr()))
