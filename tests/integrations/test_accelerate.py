@@ -156,16 +156,31 @@ class TestASkippedUpdate:
         assert scheduler.last_epoch == 40 - 16
 
 
+def test_options_of_an_optimizer_that_is_given_are_refused() -> None:
+    model = net()
+    plan = pg.plan(model, pg.Recipe(optimizer="sgd", lr=0.1), steps=4)
+    given = torch.optim.SGD(plan.param_groups(), lr=0.1)
+    with pytest.raises(HostError, match=r"prepare: backend= is for the optimizer that is built"):
+        prepare(accelerator_of(), plan, model, optimizer=given, backend="torch")
+
+
 class TestLength:
     def test_of_a_prepared_loader(self) -> None:
         accelerator = accelerator_of(gradient_accumulation_steps=3)
         loader = accelerator.prepare(loader_of())
         assert length(accelerator, loader, epochs=2) == {"epochs": 2, "steps_per_epoch": 3}
 
-    @pytest.mark.parametrize("epochs", [0, "3", 1.5])
+    @pytest.mark.parametrize("epochs", [0, "3", 1.5, True])
     def test_what_is_no_number_of_epochs_is_refused(self, epochs: Any) -> None:
         with pytest.raises(HostError, match=r"epochs=.* says not how often"):
             length(accelerator_of(), loader_of(), epochs=epochs)
+
+    def test_what_is_no_accelerator_is_refused(self) -> None:
+        wrong: Any = None
+        with pytest.raises(HostError, match=r"length: None is no Accelerator\. It comes first"):
+            length(wrong, loader_of(), epochs=1)
+        with pytest.raises(HostError, match=r"prepare: None is no Accelerator\. It comes first"):
+            prepare(wrong, pg.plan(net(), recipe(), steps=4), net())
 
     def test_a_loader_that_is_not_prepared_is_refused(self) -> None:
         with pytest.raises(HostError, match=r"DataLoader.*is not prepared.*accelerator.prepare\(loader\)"):

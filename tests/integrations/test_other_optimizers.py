@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import paramgroups as pg
-from paramgroups.errors import CheckpointError, PlanError, RuleError
+from paramgroups.errors import CheckpointError, OptimizerError, PlanError, RuleError
 from tests.integrations.other_optimizers import (
     WAYS,
     backward,
@@ -228,3 +228,88 @@ def test_eight_bits_for_some_by_bitsandbytes_own_manager() -> None:
     train(model, of, range(5))
     assert of[0].state[model[2].weight]["state1"].dtype == torch.float32
     manager.initialize()
+
+
+class Learning(torch.optim.Optimizer):
+    """Keeps in its groups what it has learned, as Prodigy and schedule-free ones do."""
+
+    def __init__(self, params: Any, lr: float = 1.0, limit: float = float("inf")) -> None:
+        own = {"k": 0, "far": 0.0, "began": False, "betas": (0.9, 0.99), "beta3": None}
+        super().__init__(params, {"lr": lr, "limit": limit, **own})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # noqa: ARG002  # it calls none
+        for group in self.param_groups:
+            _, _ = group["betas"]
+            group["k"], group["began"] = group["k"] + 1, True
+            group["far"] = min(group["far"] + group["lr"], group["limit"])
+            for tensor in group["params"]:
+                if tensor.grad is not None:
+                    tensor.sub_(tensor.grad, alpha=group["far"] / group["k"])
+
+
+def learning(*, ours: bool, **said: Any) -> tuple[nn.Module, torch.optim.Optimizer, pg.Scheduler]:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))
+    rules = [pg.rule("0", trainable=False, until=3), pg.rule("1", lr_scale=2)]
+    recipe = pg.Recipe(optimizer=Learning, lr=0.01, rules=rules, schedule=pg.schedules.linear(), **said)
+    plan = pg.plan(model, recipe, steps=8)
+    if ours:
+        return model, *pg.build(plan)
+    theirs = Learning(plan.param_groups())
+    return model, theirs, pg.Scheduler(theirs, plan)
+
+
+def learn(model: nn.Module, optimizer: torch.optim.Optimizer, scheduler: pg.Scheduler, steps: int) -> None:
+    for _ in range(steps):
+        model(torch.ones(3, 4)).square().mean().backward()
+        optimizer.step()
+        scheduler.step()
+        optimizer.zero_grad()
+
+
+@pytest.mark.parametrize("ours", [False, True], ids=["theirs", "ours"])
+@pytest.mark.parametrize("optimizer_first", [False, True], ids=["scheduler first", "optimizer first"])
+def test_what_a_class_learns_in_its_groups_is_its_own(ours: bool, optimizer_first: bool) -> None:  # noqa: FBT001  # as pytest gives them
+    whole = learning(ours=ours)
+    learn(*whole, 8)
+    assert whole[1].param_groups[-1]["k"] == 8
+    assert len(whole[2].journal) == 0
+
+    cut = learning(ours=ours)
+    learn(*cut, 5)
+    states = [one.state_dict() for one in cut]
+    again = learning(ours=ours)
+    again[0].load_state_dict(states[0])
+    for place in (1, 2) if optimizer_first else (2, 1):
+        again[place].load_state_dict(states[place])
+    learn(*again, 3)
+    assert all(map(torch.equal, whole[0].parameters(), again[0].parameters()))
+
+
+def test_what_a_recipe_says_of_such_a_setting_is_written_and_watched() -> None:
+    model, optimizer, scheduler = learning(ours=False, limit=0.015)
+    learn(model, optimizer, scheduler, 2)
+    optimizer.param_groups[0]["limit"] = 0.03
+    learn(model, optimizer, scheduler, 1)
+    assert [event.hyper for event in scheduler.journal] == ["limit"]
+    with pytest.raises(RuleError, match="limit=inf"):
+        learning(ours=False, limit=float("inf"))
+
+
+class Switched(Learning):
+    """Is told when training begins, and when evaluation, as schedule-free ones are."""
+
+    def train(self) -> None:
+        pass
+
+    def eval(self) -> None:
+        pass
+
+
+def test_a_class_that_is_told_when_to_train_is_stepped_by_itself() -> None:
+    model = nn.Linear(2, 1)
+    plan = pg.plan(model, pg.Recipe(optimizer=Switched, lr=0.1))
+    with pytest.raises(OptimizerError, match=r"pg\.Scheduler\(theirs, plan\)"):
+        pg.build(plan)
+    assert pg.Scheduler(Switched(plan.param_groups()), plan).rates == {"default": 0.1}

@@ -23,7 +23,7 @@ def test_a_path_is_read_as_text_or_as_a_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [None, {"lr": 1e-3}, 0.1, pg.Recipe], ids=["none", "dict", "number", "class"]
+    "wrong", [None, "", {"lr": 1e-3}, 0.1, pg.Recipe], ids=["none", "empty", "dict", "number", "class"]
 )
 def test_what_is_no_recipe_is_told_with_who_was_given_it(wrong: Any) -> None:
     with pytest.raises(

@@ -20,6 +20,7 @@ from skorch.callbacks import (
 from torch import Tensor, nn
 
 import paramgroups as pg
+from paramgroups.errors import HostError
 from paramgroups.integrations.skorch import RecipeClassifier, RecipeNet, RecipeRegressor, Waiting
 from tests.integrations.skorch_cases import BATCH, EACH, Net, data, judged, net, recipe, same, weights
 
@@ -279,3 +280,26 @@ def test_prediction_goes_on_without_what_trains() -> None:
     found.trim_for_prediction()
     assert found.scheduler_ is None
     assert (pickle.loads(pickle.dumps(found)).predict(features) == before).all()  # noqa: S301  # our own
+
+
+def test_a_net_is_pickled_before_its_length_is_known() -> None:
+    whole, again = net().initialize(), pickle.loads(pickle.dumps(net().initialize()))  # noqa: S301  # our own
+    for one in (whole, again):
+        torch.manual_seed(0)
+        one.partial_fit(*data())
+    assert all(map(torch.equal, whole.module_.parameters(), again.module_.parameters()))
+
+
+def test_another_recipe_acts_at_the_next_fit_and_leaves_the_module() -> None:
+    found = net(recipe=recipe(rules=[])).fit(*data())
+    before = weights(found)
+    found.set_params(recipe=pg.Recipe(optimizer="sgd", lr=0.25))
+    assert all(map(torch.equal, before, weights(found)))
+    found.partial_fit(*data())
+    assert found.history[-1, "lr/default"] == 0.25
+    assert found.scheduler_.last_epoch == 4 * EACH
+
+
+def test_a_loader_without_a_batch_is_told() -> None:
+    with pytest.raises(HostError, match=r"has no batch to train on. Let batch_size be smaller"):
+        net(batch_size=64, train_split=None, iterator_train__drop_last=True).fit(*data())

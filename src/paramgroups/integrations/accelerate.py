@@ -15,7 +15,7 @@ from accelerate.utils.megatron_lm import MegatronLMDummyScheduler
 from torch import nn
 from torch.optim import Optimizer
 
-from paramgroups.errors import HostError, counted, shown
+from paramgroups.errors import HostError, counted, listing, shown
 from paramgroups.integrations.conflicts import Passed, warn_of
 from paramgroups.integrations.ticking import UpdateScheduler
 from paramgroups.planning import Plan
@@ -87,7 +87,8 @@ def length(accelerator: Accelerator, loader: Any, *, epochs: int) -> Lengths:
         `epochs` and `steps_per_epoch`; `steps` alone where accumulation goes on over the end of an epoch.
 
     Raises:
-        HostError: The loader is not prepared, or does not know its length, or `epochs` is no number of them.
+        HostError: The accelerator is none, the loader is not prepared or does not know its length, or
+            `epochs` is no number of them.
 
     Example:
         >>> from accelerate import Accelerator
@@ -97,7 +98,8 @@ def length(accelerator: Accelerator, loader: Any, *, epochs: int) -> Lengths:
         >>> length(accelerator, accelerator.prepare(DataLoader(range(10))), epochs=3)
         {'epochs': 3, 'steps_per_epoch': 3}
     """
-    if not isinstance(epochs, int) or epochs < 1:
+    _check_accelerator("length", accelerator)
+    if type(epochs) is not int or epochs < 1:
         raise HostError(
             f"length: epochs={shown(epochs)} says not how often the loader is gone through. Give 3."
         )
@@ -149,8 +151,9 @@ def prepare(  # noqa: PLR0913  # what build takes, besides
         The model, the optimizer, the scheduler, and then the others in their order.
 
     Raises:
-        HostError: Something else makes the optimizer or the scheduler, DeepSpeed or Megatron-LM trains, or
-            an optimizer of this model is prepared already.
+        HostError: The accelerator is none, something else makes the optimizer or the scheduler, options come
+            with an optimizer, DeepSpeed or Megatron-LM trains, or an optimizer of this model is prepared
+            already.
         PlanError: As for `pg.build`.
 
     Example:
@@ -168,7 +171,9 @@ def prepare(  # noqa: PLR0913  # what build takes, besides
         >>> scheduler.last_epoch, scheduler.rates
         (2, {'default': 0.5})
     """
+    _check_accelerator("prepare", accelerator)
     _check_given(plan, model, [*others, optimizer])
+    _check_options(optimizer, options)
     _check_kind(accelerator)
     _check_free(accelerator, model)
     _warn(accelerator, plan)
@@ -181,6 +186,21 @@ def prepare(  # noqa: PLR0913  # what build takes, besides
     scaled = accelerator.scaler is not None
     scheduler = PreparedScheduler(optimizer, plan, made[0], scaled=scaled, **how)
     return *made[:2], accelerator.prepare(scheduler), *made[2:]
+
+
+def _check_accelerator(who: str, accelerator: Any) -> None:
+    if not isinstance(accelerator, Accelerator):
+        raise HostError(
+            f"{who}: {shown(accelerator)} is no Accelerator. It comes first: {who}(accelerator, …), with "
+            "accelerator = Accelerator()."
+        )
+
+
+def _check_options(optimizer: Optimizer | None, options: Iterable[str]) -> None:
+    if optimizer is not None and (said := listing(f"{name}=" for name in options)):
+        raise HostError(
+            f"prepare: {said} is for the optimizer that is built, and optimizer= is given. Leave one out."
+        )
 
 
 def _check_given(plan: Any, model: Any, others: Iterable[Any]) -> None:

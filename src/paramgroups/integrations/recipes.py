@@ -23,7 +23,7 @@ def recipe_of(named: Named, who: str) -> Recipe:
     """
     if isinstance(named, Recipe):
         return named
-    if isinstance(named, (str, PathLike)):
+    if isinstance(named, (str, PathLike)) and str(named):
         return load_recipe(named)
     raise HostError(
         f"{who}: recipe={shown(named)} is no recipe. Give a pg.Recipe, or the path of one in TOML."

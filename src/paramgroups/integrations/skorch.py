@@ -128,7 +128,7 @@ class RecipeNet(NeuralNet):
         return self
 
     def set_params(self, **kwargs: Any) -> Any:
-        """Set parameters; those of a recipe act when the net is next initialized.
+        """Set parameters; another recipe is planned when training next begins, and the optimizer made anew.
 
         Raises:
             HostError: A rate is to be set of a net that a recipe trains.
@@ -139,9 +139,12 @@ class RecipeNet(NeuralNet):
                 f"{type(self).__name__}.set_params({wrong[0]}=…): the recipe gives the rates. While it "
                 "trains, edit them: net.scheduler_.scale(selector, factor); for another fit set recipe=."
             )
-        own = {name: value for name, value in kwargs.items() if name.startswith(f"{PREFIX}__")}
+        own = {name: one for name, one in kwargs.items() if name == PREFIX or name.startswith(f"{PREFIX}__")}
         self.__dict__.update(own)
-        return super().set_params(**{name: value for name, value in kwargs.items() if name not in own})
+        super().set_params(**{name: value for name, value in kwargs.items() if name not in own})
+        if self.initialized_ and own:
+            self.initialize_optimizer()  # as skorch does where its optimizer is to be another
+        return self
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any) -> Any:  # noqa: N803  # skorch's name
         """Train for some epochs more."""
@@ -204,12 +207,18 @@ class RecipeNet(NeuralNet):
 
     def _batches(self, dataset: Any) -> int:
         try:
-            return len(self.get_iterator(dataset, training=True))
+            batches = len(self.get_iterator(dataset, training=True))
         except TypeError as error:
             raise HostError(
                 f"{type(self).__name__}: the loader of {shown(dataset)} does not know its length, so the "
                 "recipe's schedules have none. Give the data set a __len__."
             ) from error
+        if not batches:
+            raise HostError(
+                f"{type(self).__name__}: the loader of {shown(dataset)} has no batch to train on. Let "
+                "batch_size be smaller, or drop_last be off."
+            )
+        return batches
 
     def _recipe(self) -> Recipe:
         given = self.get_params_for(PREFIX)

@@ -109,7 +109,7 @@ def _check_name(name: str, optimizers: set[OptimizerClass], which: str, place: s
 
 
 def _check_domains(resolution: Resolution) -> None:
-    """No course leaves its domain at any tick; a class may have an infinite default under a name of its own."""
+    """No course leaves its domain at any tick; a class's default of a name of its own may be infinite."""
     seen: set[Any] = set()
     for profile in resolution.all_profiles:
         for name, course in profile.courses.items():

@@ -254,3 +254,25 @@ def test_whatever_a_plan_says_of_each_parameter_is_written_and_read_back(
     written = mmengine.write(plan)
     assert real(written, model) == planned(model, plan.recipe)
     assert planned(model, read(written, model, missing="ignore")) == planned(model, plan.recipe)
+
+
+def test_a_decay_that_is_the_default_of_the_class_is_written_where_it_is_multiplied() -> None:
+    plan = pg.plan(Net(), pg.Recipe(optimizer="adamw", lr=1e-3, rules=[pg.recipes.no_decay()]))
+    written = mmengine.write(plan)
+    assert written["optimizer"]["weight_decay"] == 0.01  # mmengine multiplies what stands here alone
+    again = pg.plan(model := Net(), mmengine.read(written, model))
+    assert {row.name: row.weight_decay for row in again.rows} == {
+        row.name: row.weight_decay for row in plan.rows
+    }
+
+
+def test_no_key_is_written_that_decides_for_nothing() -> None:
+    model = nn.ModuleDict(
+        {"blocks": nn.ModuleList([nn.Sequential(nn.LayerNorm(4), nn.Linear(4, 4)) for _ in range(3)])}
+    )
+    rules = [pg.rule("[ndim==1]", weight_decay_scale=0.001), pg.rule(":bias", lr_scale=1 / 3)]
+    plan = pg.plan(model, pg.Recipe(optimizer="adam", lr=3e-4, weight_decay=1 / 3, rules=rules))
+    again = pg.plan(model, mmengine.read(mmengine.write(plan), model))
+    assert [(row.lr, row.weight_decay) for row in again.rows] == [
+        (row.lr, row.weight_decay) for row in plan.rows
+    ]

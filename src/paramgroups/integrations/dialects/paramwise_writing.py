@@ -4,7 +4,7 @@ The longest key that stands anywhere in a name decides for it; where none does, 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from paramgroups.integrations.dialects.factors import factor
@@ -73,13 +73,20 @@ def _config(kinds: Mapping[str, float], wanted: Mapping[str, Values], given: Map
     keys = dict(_beginnings("", wanted, given)) if wanted else {}
     while wrong := [name for name, values in wanted.items() if _found(name, keys, given) != values]:
         keys |= {name: wanted[name] for name in wrong}
+    order = longest_first(keys)
+    used = {_deciding(name, order) for name in wanted}
+    keys = {key: values for key, values in keys.items() if key in used}
     custom = {CUSTOM: {key: dict(values) for key, values in keys.items()}} if keys else {}
     return {**kinds, **custom}
 
 
 def _found(name: str, keys: Mapping[str, Values], given: Mapping[str, Values]) -> Values:
-    key = deciding(name if "." in name else f".{name}", longest_first(keys))
+    key = _deciding(name, longest_first(keys))
     return given.get(name, ()) if key is None else keys[key]
+
+
+def _deciding(name: str, order: Sequence[str]) -> str | None:
+    return deciding(name if "." in name else f".{name}", order)
 
 
 def _beginnings(

@@ -49,8 +49,8 @@ class RecipeCallback(Attendant):
         **options: With a recipe, how the optimizer steps, as `pg.build` takes it.
 
     Raises:
-        HostError: The recipe is none, options are given without one, or `every` is no count; when training begins: nothing drives an
-            optimizer by a plan, or the trainer was told what contradicts it.
+        HostError: The recipe is none, options are given without one, or `every` is no count; when training
+            begins: nothing drives an optimizer by a plan, or the trainer was told what contradicts it.
     """
 
     def __init__(
@@ -65,9 +65,10 @@ class RecipeCallback(Attendant):
         if every is not None and not (is_number(every) and every >= 1 and every == int(every)):
             raise HostError(f"RecipeCallback: every={every!r} is no number of updates. Give an int above 0.")
         if recipe is None and options:
+            said = listing(f"{name}=" for name in options)
             raise HostError(
-                f"RecipeCallback: {listing(f'{name}=' for name in options)} is for the optimizer of a recipe, "
-                "and none is given. Write it in the module: configure(self, recipe, …)."
+                f"RecipeCallback: {said} is for the optimizer of a recipe, and "
+                "none is given. Write it in the module: configure(self, recipe, …)."
             )
         self._recipe = None if recipe is None else recipe_of(recipe, "RecipeCallback")
         self._statistics, self._every, self._options = statistics, every, options
