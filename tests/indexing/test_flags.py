@@ -1,17 +1,22 @@
-"""A flag that a plan has put down is no wish of the user's."""
+"""A flag that a plan has changed is no wish of the user's."""
 
 import copy
 import gc
 
+import pytest
 import torch
 from torch import nn
 
 from paramgroups.indexing import index
-from paramgroups.indexing.flags import _PUT_DOWN, freeze, is_left, is_trained, thaw
+from paramgroups.indexing.flags import _CHANGED, freeze, is_left, is_trained, restore, thaw
+
+
+def parameter(*, flag: bool = True) -> nn.Parameter:
+    return nn.Parameter(torch.ones(2), requires_grad=flag)
 
 
 def test_to_freeze_stops_gradients_and_clears_those_left_over() -> None:
-    weight = nn.Parameter(torch.ones(2))
+    weight = parameter()
     weight.grad = torch.ones(2)
     freeze([weight])
     assert not weight.requires_grad
@@ -29,34 +34,59 @@ def test_what_a_plan_has_frozen_the_model_trains() -> None:
 
 
 def test_what_the_user_froze_before_stays_the_users() -> None:
-    weight = nn.Parameter(torch.ones(2)).requires_grad_(False)
+    weight = parameter(flag=False)
     freeze([weight])
     assert not is_left(weight)
     assert not is_trained(weight)
 
 
+def test_what_the_user_froze_and_a_plan_thaws_for_a_while_is_the_users_again() -> None:
+    weight = parameter(flag=False)
+    thaw([weight])
+    assert is_trained(weight)
+    freeze([weight])
+    assert not is_trained(weight)
+
+
 def test_what_was_thawed_is_the_users_to_freeze() -> None:
-    by_plan, by_user = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
-    freeze([by_plan, by_user])
-    thaw([by_plan])
-    by_user.requires_grad_(True)
-    assert is_trained(by_user)  # an index has seen it
-    for weight in (by_plan, by_user):
-        weight.requires_grad_(False)
-        assert not is_trained(weight)
+    weight = parameter()
+    freeze([weight])
+    thaw([weight])
+    assert not is_trained(weight.requires_grad_(False))
+
+
+def test_what_the_user_thaws_is_the_users_from_then_on() -> None:
+    weight = parameter()
+    freeze([weight])
+    weight.requires_grad_(True)
+    freeze([weight])
+    assert is_left(weight)
+    restore([weight])
+    assert weight.requires_grad
+
+
+@pytest.mark.parametrize("wish", [True, False], ids=["trained", "frozen"])
+@pytest.mark.parametrize("turns", ["f", "t", "ftf", "tft"])
+def test_restored_is_what_the_user_wished(*, wish: bool, turns: str) -> None:
+    weight = parameter(flag=wish)
+    for turn in turns:
+        {"f": freeze, "t": thaw}[turn]([weight])
+    restore([weight])
+    assert weight.requires_grad == wish
+    assert id(weight) not in _CHANGED
 
 
 def test_a_copy_has_the_flag_alone() -> None:
-    weight = nn.Parameter(torch.ones(2))
+    weight = parameter()
     freeze([weight])
     assert not is_trained(copy.deepcopy(weight))
 
 
 def test_what_is_gone_is_forgotten() -> None:
-    weight = nn.Parameter(torch.ones(2))
+    weight = parameter()
     freeze([weight])
     place = id(weight)
-    assert place in _PUT_DOWN
+    assert place in _CHANGED
     del weight
     gc.collect()
-    assert place not in _PUT_DOWN
+    assert place not in _CHANGED

@@ -274,3 +274,9 @@ def test_a_second_training_of_the_same_model() -> None:
         trainer, scheduler = trained(model, recipe())
         trainer.run(batches(), max_epochs=3)
         assert scheduler.last_epoch == 3 * BATCHES
+
+
+def test_depth_that_the_structure_does_not_tell_is_told() -> None:
+    by_depth = recipe(rules=[pg.recipes.layer_decay(0.5)])
+    _, scheduler = ignite.build(net(), by_depth, batches(), max_epochs=1, depth={"4": 0, "2": 1, "0": 2})
+    assert [row.depth for row in scheduler.plan.index] == [2, 2, 1, 1, 0, 0]

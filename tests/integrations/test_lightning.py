@@ -220,6 +220,12 @@ def test_the_recipe_clips_and_the_trainers_clipping_is_named() -> None:
     assert fitting.gradient_clip_val is None
 
 
+def test_a_recipe_that_says_not_to_clip_leaves_it_to_the_trainer() -> None:
+    fitting = trainer(max_epochs=1, gradient_clip_val=0.5)
+    fitting.fit(Net(pg.Recipe(optimizer="sgd", lr=0.1, clip_norm=None)))
+    assert fitting.gradient_clip_val == 0.5
+
+
 @pytest.mark.parametrize("how", ["norm", "value"])
 def test_the_trainer_clips_where_the_recipe_does_not(how: str) -> None:
     module = Net(pg.Recipe(optimizer="sgd", lr=1.0))
@@ -338,3 +344,12 @@ def test_the_same_code_under_its_other_name() -> None:
     fitting = other.Trainer(max_epochs=4, accelerator="cpu", callbacks=[RecipeCallback()], **quiet)
     fitting.fit(Renamed())
     assert scheduler_of(fitting).last_epoch == 20
+
+
+def test_depth_that_the_structure_does_not_tell_is_told() -> None:
+    told = {"head.1": 0, "head.0": 1, "backbone": 2}
+    by_depth = pg.Recipe(optimizer="adamw", lr=1e-3, rules=[pg.recipes.layer_decay(0.5)])
+    fitting = trainer(max_epochs=1)
+    fitting.fit(Net(by_depth, depth=told))
+    plan = scheduler_of(fitting).plan
+    assert [plan[name].depth for name in ("head.1.weight", "head.0.weight", "backbone.0.weight")] == [0, 1, 2]

@@ -227,6 +227,8 @@ def test_a_callback_with_nothing_to_do_is_refused() -> None:
 def test_bad_arguments_of_the_callback_are_refused() -> None:
     with pytest.raises(HostError, match="every=0 is no number of updates"):
         RecipeCallback(every=0)
+    with pytest.raises(HostError, match="every=inf is no number of updates"):
+        RecipeCallback(every=float("inf"))  # type: ignore[arg-type]  # the mistake
     with pytest.raises(HostError, match="RecipeCallback: recipe=3 is no recipe"):
         RecipeCallback(3)  # type: ignore[arg-type]  # the mistake
     with pytest.raises(HostError, match=r"freezing=, backend= is for the optimizer of a recipe, and none"):

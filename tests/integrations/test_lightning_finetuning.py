@@ -253,7 +253,11 @@ def test_a_module_without_a_backbone_is_refused() -> None:
     [
         ({"unfreeze_backbone_at_epoch": -1}, "unfreeze_backbone_at_epoch=-1 is no epoch"),
         ({"unfreeze_backbone_at_epoch": "3"}, "unfreeze_backbone_at_epoch='3' is no epoch"),
+        ({"unfreeze_backbone_at_epoch": float("inf")}, "unfreeze_backbone_at_epoch=inf is no epoch"),
         ({"lambda_func": 2.0}, "lambda_func=2.0 is no function"),
+        ({"backbone_initial_ratio_lr": None}, "backbone_initial_ratio_lr=None is no number of at least 0"),
+        ({"initial_denom_lr": 0}, "initial_denom_lr=0 is no number above 0"),
+        ({"initial_denom_lr": "5"}, "initial_denom_lr='5' is no number above 0"),
         ({"backbone_initial_ratio_lr": -0.1}, "backbone_initial_ratio_lr=-0.1 is no number of at least 0"),
         ({"backbone_initial_lr": float("nan")}, "backbone_initial_lr=nan is no number of at least 0"),
     ],
@@ -262,6 +266,12 @@ def test_a_module_without_a_backbone_is_refused() -> None:
 def test_bad_arguments_are_refused(options: dict[str, Any], told: str) -> None:
     with pytest.raises(HostError, match=told):
         BackboneFinetuning(**options)
+
+
+def test_a_first_rate_is_no_multiple_of_a_rate_of_0() -> None:
+    module = Net(pg.Recipe(optimizer="sgd", lr=0.0))
+    with pytest.raises(HostError, match=r"backbone_initial_lr=0\.1 is no multiple of the recipe's lr=0"):
+        trainer(max_epochs=1, callbacks=[BackboneFinetuning(1, backbone_initial_lr=0.1)]).fit(module)
 
 
 def test_an_argument_that_nobody_reads_is_told() -> None:

@@ -303,3 +303,10 @@ def test_another_recipe_acts_at_the_next_fit_and_leaves_the_module() -> None:
 def test_a_loader_without_a_batch_is_told() -> None:
     with pytest.raises(HostError, match=r"has no batch to train on. Let batch_size be smaller"):
         net(batch_size=64, train_split=None, iterator_train__drop_last=True).fit(*data())
+
+
+def test_depth_that_the_structure_does_not_tell_is_told() -> None:
+    found = net(recipe=recipe(rules=[pg.recipes.layer_decay(0.5)]), depth={"head": 0, "body": 1, "stem": 2})
+    found.fit(*data())
+    depths = {name: row.depth for name, row in found.scheduler_.plan.at(0).items() if name.endswith("weight")}
+    assert depths == {"stem.weight": 2, "body.weight": 1, "head.weight": 0}

@@ -47,6 +47,7 @@ def test_a_net_as_it_is_says_nothing_of_it() -> None:
         ({"recipe": judged, "recipe__heads": 1}, "got an unexpected keyword argument 'heads'"),
         ({"recipe__head": 1}, "recipe__head= is given, and recipe= is no function that takes it"),
         ({"optimizer": torch.optim.RMSprop}, "optimizer=RMSprop, and the recipe says 'adamw'"),
+        ({"optimizer": "sgd"}, "optimizer=SGD, and the recipe says 'adamw'"),
         ({"callbacks": [LRScheduler()]}, "callback LRScheduler writes rates, and so does the recipe"),
     ],
     ids=lambda given: next(iter(given)) if isinstance(given, dict) else "",

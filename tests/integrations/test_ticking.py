@@ -66,3 +66,22 @@ def test_it_goes_on_where_a_saved_one_stood() -> None:
         scheduler.step()
     assert one.last_epoch == other.last_epoch == 2
     assert torch.equal(torch.tensor(one.get_last_lr()), torch.tensor(other.get_last_lr()))
+
+
+@pytest.mark.parametrize("fused", [False, True], ids=["ours", "torch's"])
+def test_an_update_that_a_gradient_scaler_leaves_out_is_none(*, fused: bool) -> None:
+    model = nn.Linear(2, 1)
+    plan = pg.plan(model, RECIPE, steps=8)
+    theirs = torch.optim.SGD(plan.param_groups(), lr=1.0, fused=True)
+    optimizer = theirs if fused else pg.build(plan)[0]
+    scheduler = UpdateScheduler(optimizer, plan, model)
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    for overflow in (True, True, False, True, False, False):
+        optimizer.zero_grad()
+        scaler.scale(model(torch.ones(1, 2)).sum()).backward()
+        if overflow:
+            model.weight.grad = torch.full((1, 2), torch.inf)
+        scaler.step(optimizer)
+        scaler.update()
+        scheduler.step()
+    assert scheduler.last_epoch == 3

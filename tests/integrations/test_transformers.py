@@ -271,6 +271,24 @@ def test_a_second_training_is_planned_anew_and_is_as_one_of_a_new_trainer(tmp_pa
     assert equal(host.model, other.model)
 
 
+def test_what_the_user_froze_and_a_rule_thaws_late_is_the_users_again(tmp_path: Path) -> None:
+    late = (pg.rule("stem", trainable=True), pg.rule("stem", trainable=False, until="50%"))
+    host = trainer(tmp_path, by=recipe(*late), callbacks=[Stops(after=1)])
+    host.model.stem.requires_grad_(False)
+    with pytest.raises(KeyboardInterrupt):
+        host.train()
+    assert not any(row.trainable for row in pg.index(host.model) if row.name.startswith("stem."))
+
+
+def test_what_an_earlier_plan_left_frozen_is_trained_and_let_go_of(tmp_path: Path) -> None:
+    host = trainer(tmp_path, by=recipe())
+    pg.build(pg.plan(host.model, recipe(pg.rule("stem", trainable=False)), steps=2))
+    before = host.model.stem.weight.clone()
+    host.train()
+    assert host.model.stem.weight.requires_grad
+    assert not torch.equal(host.model.stem.weight, before)
+
+
 def test_a_training_after_an_interrupted_one_is_as_one_of_a_new_trainer(tmp_path: Path) -> None:
     host = trainer(
         tmp_path, by=recipe(*FREEZES), callbacks=[Stops(after=2)], train_sampling_strategy="sequential"
@@ -386,3 +404,17 @@ def test_a_rule_that_matches_nothing_is_refused_when_training_begins(tmp_path: P
         host.train()
     with pytest.raises(HostError, match="no recipe"):
         RecipeTrainer(net(), arguments(tmp_path), train_dataset=data())
+
+
+def test_depth_that_the_structure_does_not_tell_is_told(tmp_path: Path) -> None:
+    model = net()
+    told = {name: place for place, (name, _) in enumerate(reversed(list(model.named_children())))}
+    host = RecipeTrainer(
+        model,
+        arguments(tmp_path),
+        train_dataset=data(),
+        recipe=recipe(pg.recipes.layer_decay(0.5)),
+        depth=told,
+    )
+    host.train()
+    assert {row.name.split(".")[0]: row.depth for row in host.plan.index} == told

@@ -1,53 +1,86 @@
-"""Whether gradients flow into a tensor: its flag, and whether a plan has put that down or the user."""
+"""Whether gradients flow into a tensor: its flag, and what the user wished before plans changed it."""
 
 import weakref
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import torch
 
-_PUT_DOWN: dict[int, "weakref.ref[torch.Tensor]"] = {}
-"""The tensors whose flag a plan has put down, by identity; one that is gone is forgotten."""
+
+class Change(NamedTuple):
+    """What a plan has made of a tensor's flag.
+
+    Attributes:
+        tensor: The tensor.
+        wish: The flag that it had before.
+        now: The one that it was given: whoever has changed that since is the user.
+    """
+
+    tensor: "weakref.ref[torch.Tensor]"
+    wish: bool
+    now: bool
+
+
+_CHANGED: dict[int, Change] = {}
+"""By identity; a tensor that is gone, or replaced by another as FSDP2 does, is forgotten."""
 
 
 def freeze(tensors: Iterable[torch.Tensor]) -> None:
     """Stop gradients, and clear those that are left over: an optimizer passes over what has none."""
     for tensor in tensors:
-        if tensor.requires_grad:
-            _remember(tensor)
-        tensor.requires_grad_(False)
+        _give(tensor, flag=False)
         tensor.grad = None
 
 
 def thaw(tensors: Iterable[torch.Tensor]) -> None:
     """Let gradients flow again."""
     for tensor in tensors:
-        _PUT_DOWN.pop(id(tensor), None)
-        tensor.requires_grad_(True)
+        _give(tensor, flag=True)
+
+
+def restore(tensors: Iterable[torch.Tensor]) -> None:
+    """Give each the flag that the user wished.
+
+    Example:
+        >>> ours, theirs = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
+        >>> _ = theirs.requires_grad_(False)
+        >>> freeze([ours]); thaw([theirs])
+        >>> restore([ours, theirs])
+        >>> ours.requires_grad, theirs.requires_grad
+        (True, False)
+    """
+    for tensor in tensors:
+        _give(tensor, flag=_wish(tensor))
 
 
 def is_left(tensor: torch.Tensor) -> bool:
-    """Whether a plan has left it frozen, so that the user never asked for that.
-
-    Example:
-        >>> weight = torch.nn.Parameter(torch.ones(2))
-        >>> freeze([weight])
-        >>> is_left(weight), is_trained(weight)
-        (True, True)
-        >>> other = torch.nn.Parameter(torch.ones(2)).requires_grad_(False)
-        >>> is_left(other), is_trained(other)
-        (False, False)
-    """
-    known = _PUT_DOWN.get(id(tensor))
-    return known is not None and known() is tensor and not tensor.requires_grad
+    """Whether a plan has left it frozen, and the user never asked for that."""
+    return not tensor.requires_grad and _wish(tensor)
 
 
 def is_trained(tensor: torch.Tensor) -> bool:
-    """Whether the model trains it. It does what a plan alone has frozen: a second plan decides anew."""
-    if tensor.requires_grad:
-        _PUT_DOWN.pop(id(tensor), None)  # somebody has thawed it since: from here on its flag is theirs
+    """Whether the model trains it. It does what a plan alone has frozen: a second plan decides anew.
+
+    Example:
+        >>> ours, theirs = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
+        >>> freeze([ours])
+        >>> is_trained(ours), is_trained(theirs.requires_grad_(False))
+        (True, False)
+    """
     return tensor.requires_grad or is_left(tensor)
 
 
-def _remember(tensor: torch.Tensor) -> None:
-    place = id(tensor)
-    _PUT_DOWN[place] = weakref.ref(tensor, lambda _: _PUT_DOWN.pop(place, None))
+def _wish(tensor: torch.Tensor) -> bool:
+    known = _CHANGED.get(id(tensor))
+    if known is None or known.tensor() is not tensor or tensor.requires_grad != known.now:
+        return tensor.requires_grad
+    return known.wish
+
+
+def _give(tensor: torch.Tensor, *, flag: bool) -> None:
+    wish, place = _wish(tensor), id(tensor)
+    tensor.requires_grad_(flag)
+    if flag == wish:
+        _CHANGED.pop(place, None)
+    else:
+        _CHANGED[place] = Change(weakref.ref(tensor, lambda _: _CHANGED.pop(place, None)), wish, flag)

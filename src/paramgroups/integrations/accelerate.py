@@ -45,33 +45,10 @@ class PreparedScheduler(UpdateScheduler):
     Where a tick is an update, it goes on only where the optimizer has made one since the last tick: not at a
     batch whose gradients are accumulated, nor where a gradient scaler has skipped the update, and once in
     each process, however many there are. Where a tick is an epoch, every call is one.
-
-    Args:
-        *given: As for `pg.Scheduler`.
-        scaled: Whether a gradient scaler steps the optimizer.
-        **options: As for `pg.Scheduler`.
     """
 
     _is_accelerate_prepared = True
     """Says to Accelerate that it needs no wrapper, which would step it once for each process."""
-
-    def __init__(self, *given: Any, scaled: bool = False, **options: Any) -> None:
-        self._scaled = scaled
-        self._skipped = 0
-        super().__init__(*given, **options)
-        self._was_skipped()
-
-    def _was_updated(self) -> bool:
-        if super()._was_updated() and self._was_skipped():
-            self._clocks.withdraw()
-        return super()._was_updated()
-
-    def _was_skipped(self) -> bool:
-        """Whether the last update was left out for a gradient scaler, which calls ours all the same."""
-        if not self._scaled:
-            return False
-        before, self._skipped = self._skipped, getattr(self.optimizer, "skipped", 0)
-        return before != self._skipped
 
 
 def length(accelerator: Accelerator, loader: Any, *, epochs: int) -> Lengths:
@@ -183,8 +160,7 @@ def prepare(  # noqa: PLR0913  # what build takes, besides
     else:
         Scheduler(optimizer, plan, model, **how)  # refuses what does not fit, before anything is prepared
     made = accelerator.prepare(model, optimizer, *others)  # wraps the model, and may replace its tensors
-    scaled = accelerator.scaler is not None
-    scheduler = PreparedScheduler(optimizer, plan, made[0], scaled=scaled, **how)
+    scheduler = PreparedScheduler(optimizer, plan, made[0], **how)
     return *made[:2], accelerator.prepare(scheduler), *made[2:]
 
 

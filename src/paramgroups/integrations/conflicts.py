@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from paramgroups.errors import shown
+from paramgroups.rules import Recipe
 
 RULE = "The recipe wins, and these are passed over. Take them away, or write what they say into the recipe."
 
@@ -24,6 +25,18 @@ class Passed(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.name}={shown(self.value)} (the recipe's {self.instead})"
+
+
+def clips(recipe: Recipe) -> bool:
+    """Whether a recipe clips anything; `clip_norm=None` says that it does not.
+
+    Example:
+        >>> import paramgroups as pg
+        >>> [clips(pg.Recipe(optimizer="sgd", lr=0.1, clip_norm=norm)) for norm in (1.0, None)]
+        [True, False]
+    """
+    said = [*recipe.assignments, *(one for rule in recipe.rules for one in rule.assignments)]
+    return any(one.name == "clip_norm" and one.value is not None for one in said)
 
 
 def warn_of(host: str, passed: Iterable[Passed], stacklevel: int = 3) -> None:

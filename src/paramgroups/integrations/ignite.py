@@ -21,13 +21,14 @@ from paramgroups.run import build as built
 EPOCH = "epoch"
 
 
-def build(
+def build(  # noqa: PLR0913  # what a plan is made of
     model: nn.Module,
     recipe: Named,
     loader: Sized,
     *,
     max_epochs: int,
     gradient_accumulation_steps: int = 1,
+    depth: Any = None,
     **options: Any,
 ) -> tuple[Optimizer, Scheduler]:
     """The optimizer and the scheduler of a recipe, for as long as a trainer will run.
@@ -39,6 +40,7 @@ def build(
         max_epochs: Likewise.
         gradient_accumulation_steps: What `create_supervised_trainer` will be given: an update is made at so
             many batches, counted over the whole run.
+        depth: What lies how deep, where the model's structure does not say; as `pg.plan` takes it.
         **options: As `pg.build` takes them.
 
     Raises:
@@ -63,7 +65,8 @@ def build(
             "none. Let gradient_accumulation_steps be smaller, or max_epochs larger."
         )
     epoch = None if batches % each else batches // each
-    made = plan(model, recipe_of(recipe, "ignite.build"), steps=steps, steps_per_epoch=epoch)
+    named = recipe_of(recipe, "ignite.build")
+    made = plan(model, named, steps=steps, steps_per_epoch=epoch, depth=depth)
     return built(made, **options)
 
 

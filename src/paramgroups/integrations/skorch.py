@@ -78,6 +78,7 @@ class RecipeNet(NeuralNet):
         recipe: A recipe, the path of its file, or a function that returns one; its arguments are then
             parameters of the net, `recipe__head=10`, as those of the module are. `pg.Recipe` is such a
             function: `recipe=pg.Recipe, recipe__optimizer="adamw", recipe__lr=1e-3`.
+        depth: What lies how deep, where the module's structure does not say; as `pg.plan` takes it.
         **kwargs: As `NeuralNet` takes them. `lr` and `optimizer__…` are passed over, with a warning.
 
     Raises:
@@ -99,9 +100,9 @@ class RecipeNet(NeuralNet):
     prefixes_: list[str] = [*NeuralNet.prefixes_, PREFIX]  # noqa: RUF012  # skorch's own, with one more
     cuda_dependent_attributes_: list[str] = ["scheduler_"]  # noqa: RUF012  # it is pickled with its optimizer
 
-    def __init__(self, *args: Any, recipe: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, recipe: Any, depth: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.recipe = recipe
+        self.recipe, self.depth = recipe, depth
         self.updates_: Updates | None = None
 
     def updates_of(self, batches: int) -> int:
@@ -190,7 +191,8 @@ class RecipeNet(NeuralNet):
 
     def _build(self, steps: int, each: int) -> None:
         model, waited = self._whole(), (self.optimizer_, self.scheduler_)
-        made = build(plan(model, self._recipe(), steps=steps, steps_per_epoch=each), model)
+        planned = plan(model, self._recipe(), steps=steps, steps_per_epoch=each, depth=self.depth)
+        made = build(planned, model)
         for one, found in zip(waited, made, strict=True):
             one.pass_on(found)
         self.optimizer_, self.scheduler_ = made
@@ -236,10 +238,10 @@ class RecipeNet(NeuralNet):
         return recipe_of(self.recipe(*call.args, **call.kwargs), type(self).__name__)
 
     def _check_arguments(self, recipe: Recipe) -> None:
-        ours, asked = optimizer_class(recipe.optimizer).named, self.optimizer
-        if asked is not DEFAULTS["optimizer"] and optimizer_class(asked).named != ours:
+        ours, asked = optimizer_class(recipe.optimizer).named, optimizer_class(self.optimizer)
+        if self.optimizer is not DEFAULTS["optimizer"] and asked.named != ours:
             raise HostError(
-                f"{type(self).__name__}: optimizer={asked.__name__}, and the recipe says {shown(ours)}. Take "
+                f"{type(self).__name__}: optimizer={asked.name}, and the recipe says {shown(ours)}. Take "
                 "optimizer= away, or write it into the recipe."
             )
         passed = [Passed("lr", self.lr, "lr")] if self.lr != DEFAULTS["lr"] else []

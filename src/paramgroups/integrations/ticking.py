@@ -1,11 +1,16 @@
 """A scheduler for hosts that step it also where no update was made."""
 
+from typing import Any
+
+from paramgroups.integrations.updates import is_overflown
 from paramgroups.run import Scheduler
+from paramgroups.run.driving import hook
 
 
 class UpdateScheduler(Scheduler):
     """A `pg.Scheduler` that goes on only where the optimizer has made an update since the last tick.
 
+    There is none where a gradient scaler has found an overflow, also if the optimizer is called all the same.
     Where a tick is an epoch, every call of `step()` is one.
 
     Example:
@@ -31,8 +36,14 @@ class UpdateScheduler(Scheduler):
             AgreementError: Likewise.
         """
         begins = self._step_count == 0  # torch's own call, where a scheduler is made
-        if begins or epoch is not None or self._horizon.unit == "epoch" or self._was_updated():
+        if begins or epoch is not None or self._horizon.unit == "epoch" or self._clocks.updated:
             super().step(epoch)
 
-    def _was_updated(self) -> bool:
-        return self._clocks.updated
+    def _attach(self) -> None:
+        super()._attach()
+        self.optimizer.register_step_post_hook(hook(self, UpdateScheduler._leave_out))
+
+    def _leave_out(self, *_: Any) -> None:
+        """Behind the hook that counts an update."""
+        if is_overflown(self.optimizer):
+            self._clocks.withdraw()

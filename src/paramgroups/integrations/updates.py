@@ -37,5 +37,9 @@ class Updates:
         self._handle.remove()
 
     def _note(self, optimizer: Optimizer, *_: Any) -> None:
-        overflow = getattr(optimizer, "found_inf", None)  # there while a scaler lets the optimizer decide
-        self._made = self._made or overflow is None or not bool(overflow)
+        self._made = self._made or not is_overflown(optimizer)
+
+
+def is_overflown(optimizer: Optimizer) -> bool:
+    """Whether a gradient scaler has found an overflow in this very step, and the optimizer passes over it."""
+    return bool(getattr(optimizer, "found_inf", False))  # there while a scaler lets the optimizer decide

@@ -146,3 +146,18 @@ def test_plain_groups_of_a_plan_are_what_its_scheduler_multiplies() -> None:
     torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 0.5)
     assert held(optimizer.param_groups, model)["head.bias"][0] == 0.5
     assert held(optimizer.param_groups, model)["embed.bias"][0] == 0.05
+
+
+def test_what_a_window_holds_at_present_is_said_too() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    rules = [pg.rule("0", lr_scale=0.5), pg.rule("0", trainable=False, until=2)]
+    made = pg.plan(model, pg.Recipe(optimizer="sgd", lr=0.1, rules=rules), steps=4)
+    pg.build(made)
+    assert detectron2.write(made, lose=["windows"])["lr_factor_func"]("0.weight") == 0.5
+
+
+def test_what_a_plan_has_frozen_is_read_as_it_will_be_trained() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    pg.plan(model, pg.Recipe(optimizer="sgd", lr=0.1, rules=[pg.rule("0", trainable=False)])).freeze(model)
+    found = detectron2.read({"base_lr": 0.1, "lr_factor_func": Factors({"0.weight": 0.5})}, model)
+    assert found.rules == (pg.rule("0.weight", lr_scale=0.5),)

@@ -84,6 +84,16 @@ def test_a_tick_is_told_once_however_often_it_is_asked() -> None:
     assert len([row for row in log.rows if row[:2] == (1, "lr/head")]) == 1
 
 
+def test_before_the_first_update_the_rates_alone_are_told_once() -> None:
+    run, log = built(), Memory()
+    recorder = Recorder(run[2], log)
+    recorder.step(loss=1.0)  # the first batch of those that one update is made of
+    update(*run)
+    recorder.step(loss=2.0)
+    assert log.series("loss") == {1: 2.0}
+    assert [row[0] for row in log.rows if row[1] == "lr/head"] == [0, 1]
+
+
 def test_what_is_noted_is_told_at_any_tick() -> None:
     run, log = built(), Memory()
     recorder = Recorder(run[2], log, every=5)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from torch import nn
 
 from paramgroups.indexing import named_parameters
+from paramgroups.indexing.flags import is_trained
 
 DEFORMABLE = ("DeformConv2d", "ModulatedDeformConv2d")
 OFFSET = "conv_offset"
@@ -52,14 +53,14 @@ class Place(NamedTuple):
 
 
 def places(model: nn.Module) -> Iterator[Place]:
-    """All trainable parameters, each once, in their order."""
+    """All parameters that the model trains, as the index has it, each once, in their order."""
     names = {id(tensor): name for name, tensor in reversed(list(named_parameters(model)))}
     modules = dict(model.named_modules())
     for prefix, module in modules.items():
         parent = modules.get(prefix.rpartition(".")[0]) if prefix else None
         for leaf, tensor in module.named_parameters(recurse=False):
             name = names.pop(id(tensor), None)
-            if name is not None and tensor.requires_grad:
+            if name is not None and is_trained(tensor):
                 yield Place(name, f"{prefix}.{leaf}", module, tensor.ndim, _is_deformable(parent))
 
 

@@ -23,13 +23,14 @@ WHOLE = {"DeepSpeedStrategy", "FSDPStrategy", "ModelParallelStrategy"}
 """Strategies that take optimizers from `configure_optimizers` alone."""
 
 
-def configure(
+def configure(  # noqa: PLR0913  # what a plan is made of
     module: LightningModule,
     recipe: Named,
     *,
     part: nn.Module | None = None,
     lr: float | None = None,
     steps: int | None = None,
+    depth: Any = None,
     **options: Any,
 ) -> dict[str, Any]:
     """What a module returns from its `configure_optimizers`, from a recipe in one line.
@@ -48,6 +49,7 @@ def configure(
             ratio to it. `lr=self.lr` lets Lightning's `Tuner.lr_find` set it.
         steps: Updates in all, where the trainer cannot know: with manual optimization, if they are not one
             for each batch.
+        depth: What lies how deep, where the structure does not say; as `pg.plan` takes it.
         **options: How the optimizer steps, as `pg.build` takes it: `freezing`, `statistics`, ….
 
     Returns:
@@ -62,7 +64,7 @@ def configure(
     found = recipe_of(recipe, "configure")
     path = "" if part is None else _path(module, part)
     found = found if lr is None else with_rate(found, lr)
-    scheduler = made(trainer, module, found, path=path, steps=steps, **options)
+    scheduler = made(trainer, module, found, path=path, steps=steps, depth=depth, **options)
     name = f"lr/{path}" if path else "lr"
     told = {"scheduler": scheduler, "interval": "step", "frequency": 1, "name": name}
     return {"optimizer": scheduler.optimizer, "lr_scheduler": told}
@@ -85,13 +87,14 @@ def install(trainer: Trainer, module: LightningModule, recipe: Recipe, **options
     trainer.strategy.lr_scheduler_configs = [LRSchedulerConfig(scheduler, name="lr", interval="step")]
 
 
-def made(  # what a plan is made of
+def made(  # noqa: PLR0913  # what a plan is made of
     trainer: Trainer,
     module: LightningModule,
     recipe: Recipe,
     *,
     path: str = "",
     steps: int | None = None,
+    depth: Any = None,
     **options: Any,
 ) -> Scheduler:
     """The scheduler of a recipe for a module, or a part of it, and its optimizer."""
@@ -103,7 +106,7 @@ def made(  # what a plan is made of
         for one in attendants_of(trainer):
             recipe = one.extended(module, recipe, Horizon.of(**length))
     live = module.get_submodule(path)
-    planned = _planned(trainer, live, recipe, path, length)
+    planned = _planned(trainer, live, recipe, path, {**length, "depth": depth})
     how = {name: options.get(name) for name in ("freezing", "together")}
     optimizer, _ = build(planned, live, **options)
     scheduler = UpdateScheduler(optimizer, planned, live, **how)  # Lightning steps it at batches it skips too
@@ -111,13 +114,13 @@ def made(  # what a plan is made of
     return scheduler
 
 
-def _planned(trainer: Trainer, live: nn.Module, recipe: Recipe, path: str, length: dict[str, int]) -> Plan:
+def _planned(trainer: Trainer, live: nn.Module, recipe: Recipe, path: str, said: dict[str, Any]) -> Plan:
     attendants = attendants_of(trainer)
     pins = _pins(trainer, recipe, [one.pins.get(path, {}) for one in attendants])
     try:
-        found = plan(live, recipe, pins=pins, **length)
+        found = plan(live, recipe, pins=pins, **said)
     except ScheduleError as error:
-        raise _without_end(error) if "steps" not in length else error from error
+        raise _without_end(error) if "steps" not in said else error from error
     for one in attendants:
         one.pins[path] = found.pins
     return found

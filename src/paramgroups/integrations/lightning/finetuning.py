@@ -13,7 +13,7 @@ from paramgroups.integrations.lightning.attendant import Attendant
 from paramgroups.integrations.lightning.configuring import install
 from paramgroups.integrations.lightning.host import LightningModule, Trainer
 from paramgroups.integrations.lightning.reading import recipe_of_optimizer
-from paramgroups.optim import is_number
+from paramgroups.optim import is_finite, is_number
 from paramgroups.recipes import frozen_norms
 from paramgroups.rules import Recipe, Rule, rule
 from paramgroups.run import Scheduler
@@ -112,7 +112,8 @@ class BackboneFinetuning(Attendant):
         rounding: int = 12,
     ) -> None:
         super().__init__()
-        _check(unfreeze_backbone_at_epoch, lambda_func, backbone_initial_ratio_lr, backbone_initial_lr)
+        _check(unfreeze_backbone_at_epoch, lambda_func)
+        _check_rates(backbone_initial_ratio_lr, backbone_initial_lr, initial_denom_lr)
         if initial_denom_lr != DENOMINATOR:
             warnings.warn(
                 f"BackboneFinetuning: initial_denom_lr={shown(initial_denom_lr)} is read by nobody, as in "
@@ -146,7 +147,7 @@ class BackboneFinetuning(Attendant):
         schedule = dict(recipe.schedules).get("lr")
         rest = schedule.over(horizon) if schedule is not None else _always
         thaw = self._thaw * each
-        begin = self._ratio * rest(thaw) if self._initial is None else self._initial / recipe.lr
+        begin = self._ratio * rest(thaw) if self._initial is None else _share(self._initial, recipe.lr)
         rise = Rise(self._thaw, each, begin, self._grow, self._align, rest)
         rising = function("BackboneFinetuning", rise, of="tick")
         found = [rule(BACKBONE, trainable=True, schedule=rising)]
@@ -187,8 +188,17 @@ def _always(tick: float) -> float:  # noqa: ARG001  # a factor
     return 1.0
 
 
-def _check(thaw: Any, grow: Any, ratio: Any, initial: Any) -> None:
-    if not is_number(thaw) or thaw < 0 or thaw != int(thaw):
+def _share(initial: float, lr: float) -> float:
+    if not lr:
+        raise HostError(
+            f"BackboneFinetuning: backbone_initial_lr={initial:g} is no multiple of the recipe's lr=0, which "
+            "it is to grow to. Give the recipe a rate."
+        )
+    return initial / lr
+
+
+def _check(thaw: Any, grow: Any) -> None:
+    if not is_number(thaw) or not is_finite(thaw) or thaw < 0 or thaw != int(thaw):
         raise HostError(
             f"BackboneFinetuning: unfreeze_backbone_at_epoch={shown(thaw)} is no epoch. Give an int from 0."
         )
@@ -196,8 +206,17 @@ def _check(thaw: Any, grow: Any, ratio: Any, initial: Any) -> None:
         raise HostError(
             f"BackboneFinetuning: lambda_func={shown(grow)} is no function. Write lambda epoch: 2.0."
         )
-    for name, value in (("backbone_initial_ratio_lr", ratio), ("backbone_initial_lr", initial)):
-        if value is not None and not (is_number(value) and value >= 0):
+
+
+def _check_rates(ratio: Any, initial: Any, denominator: Any) -> None:
+    given = {"backbone_initial_ratio_lr": ratio}
+    given |= {} if initial is None else {"backbone_initial_lr": initial}
+    for name, value in given.items():
+        if not (is_number(value) and is_finite(value) and value >= 0):
             raise HostError(
                 f"BackboneFinetuning: {name}={shown(value)} is no number of at least 0. Write 0.1."
             )
+    if not (is_number(denominator) and denominator > 0):
+        raise HostError(
+            f"BackboneFinetuning: initial_denom_lr={shown(denominator)} is no number above 0. Leave it out."
+        )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 from torch.optim import Optimizer
 
-from paramgroups.errors import HostError, listing
+from paramgroups.errors import HostError, listing, shown
 from paramgroups.integrations.conflicts import Passed, warn_of
 from paramgroups.integrations.lightning.attendant import Attendant
 from paramgroups.integrations.lightning.configuring import install
@@ -20,7 +20,7 @@ from paramgroups.integrations.lightning.refusals import check_returned
 from paramgroups.integrations.logs import numbers
 from paramgroups.integrations.metrics import asked_of, tell
 from paramgroups.integrations.recipes import Named, recipe_of
-from paramgroups.optim import is_number
+from paramgroups.optim import is_finite, is_number
 from paramgroups.planning.matching import Pins
 
 if TYPE_CHECKING:
@@ -62,8 +62,12 @@ class RecipeCallback(Attendant):
         **options: Any,
     ) -> None:
         super().__init__()
-        if every is not None and not (is_number(every) and every >= 1 and every == int(every)):
-            raise HostError(f"RecipeCallback: every={every!r} is no number of updates. Give an int above 0.")
+        if every is not None and not (
+            is_number(every) and is_finite(every) and every >= 1 and every == int(every)
+        ):
+            raise HostError(
+                f"RecipeCallback: every={shown(every)} is no number of updates. Give an int above 0."
+            )
         if recipe is None and options:
             said = listing(f"{name}=" for name in options)
             raise HostError(

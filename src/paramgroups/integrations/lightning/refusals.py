@@ -1,7 +1,7 @@
 """What a trainer does that does not go with a plan: refused, passed over, or mended."""
 
 from paramgroups.errors import HostError, listing
-from paramgroups.integrations.conflicts import Passed, warn_of
+from paramgroups.integrations.conflicts import Passed, clips, warn_of
 from paramgroups.integrations.lightning.host import LRSchedulerConfig, Trainer, callbacks_of, is_finder
 from paramgroups.rules import Recipe
 from paramgroups.run import Scheduler
@@ -33,8 +33,7 @@ def check_callbacks(trainer: Trainer) -> None:
 def pass_over_clipping(trainer: Trainer, recipe: Recipe) -> None:
     """Where both clip gradients the recipe does, and the trainer's is passed over, with a warning."""
     value = trainer.gradient_clip_val
-    keys = [*recipe.settings, *(key for rule in recipe.rules for key in rule.settings)]
-    if value and "clip_norm" in keys:
+    if value and clips(recipe):
         warn_of("Trainer", [Passed("gradient_clip_val", value, "clip_norm")], stacklevel=5)
         trainer.gradient_clip_val = None
 

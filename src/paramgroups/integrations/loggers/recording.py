@@ -77,7 +77,7 @@ class Recorder:
         self._sinks = each if _is_first() else []
         self._made_at = self._tick
         self._known = len(scheduler.journal) if self._made_at else 0
-        self._seen: int | None = None
+        self._seen = 0  # told when the run begins; there was no update yet
         self._begun = self._closed = False
 
     def step(self, /, **metrics: Any) -> None:

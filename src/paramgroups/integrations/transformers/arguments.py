@@ -13,7 +13,7 @@ from transformers.utils import is_sagemaker_mp_enabled
 
 from paramgroups.control import spike
 from paramgroups.errors import HostError, shown
-from paramgroups.integrations.conflicts import Passed, warn_of
+from paramgroups.integrations.conflicts import Passed, clips, warn_of
 from paramgroups.rules import Recipe
 
 ARGUMENTS = "TrainingArguments"
@@ -77,18 +77,18 @@ def warn(args: Any, recipe: Recipe, told: Any = None) -> Any:
         recipe: The recipe.
         told: What this returned before; it is not said again as long as it is the same.
     """
-    passed, clips = list(_passed(args)), _clips(recipe) if args.max_grad_norm else None
-    if told != (passed, clips):
+    passed, clipping = list(_passed(args)), _clipping(recipe) if args.max_grad_norm else None
+    if told != (passed, clipping):
         warn_of(ARGUMENTS, passed, stacklevel=4)
-        if clips is not None:
+        if clipping is not None:
             warnings.warn(
                 f"{ARGUMENTS}: max_grad_norm={args.max_grad_norm} clips all gradients together before the "
-                f"optimizer sees them, and the recipe's {clips} acts on what is left. Both act. Say "
+                f"optimizer sees them, and the recipe's {clipping} acts on what is left. Both act. Say "
                 "max_grad_norm=0 to leave it to the recipe.",
                 UserWarning,
                 stacklevel=3,
             )
-    return passed, clips
+    return passed, clipping
 
 
 def _passed(args: Any) -> Iterator[Passed]:
@@ -99,10 +99,9 @@ def _passed(args: Any) -> Iterator[Passed]:
             yield Passed(name, value.value if isinstance(value, Enum) else value, instead)
 
 
-def _clips(recipe: Recipe) -> str | None:
+def _clipping(recipe: Recipe) -> str | None:
     """What of a recipe clips gradients, or judges how large they are."""
-    said = [*recipe.assignments, *(one for rule in recipe.rules for one in rule.assignments)]
-    if any(one.name == "clip_norm" and one.value is not None for one in said):
+    if clips(recipe):
         return "clip_norm"
     guards = (one for one in recipe.controllers if isinstance(one, spike) and one.metric is None)
     return next((one.title for one in guards), None)

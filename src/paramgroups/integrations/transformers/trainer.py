@@ -7,13 +7,13 @@ from transformers import Trainer
 from transformers.trainer_utils import has_length
 
 from paramgroups.errors import HostError, shown
+from paramgroups.indexing.flags import restore
 from paramgroups.integrations.metrics import asked_of, tell
 from paramgroups.integrations.recipes import Named, recipe_of
 from paramgroups.integrations.transformers.arguments import check_ways, warn
 from paramgroups.integrations.transformers.callback import LOSS, OwnCallback, RecipeCallback
 from paramgroups.integrations.transformers.weights import lacking, load_converted
 from paramgroups.planning import Plan, plan
-from paramgroups.planning.binding import bind
 from paramgroups.rules import Recipe
 from paramgroups.run import Scheduler, build
 from paramgroups.run.holding import is_held, release
@@ -24,12 +24,13 @@ class RecipeMixin:
 
     When `train()` begins, the recipe is planned with the Trainer's own number of updates and of updates in
     an epoch, so `"10%"` and `"2 epochs"` are what they say. Each `train()` plans anew, also after one that
-    was interrupted, and when it is over `requires_grad` is everywhere what it was before.
+    was interrupted, and when it is over `requires_grad` is everywhere what the user had made it.
 
     Args:
         *given: As the Trainer takes them.
         recipe: A recipe, or the path of one in TOML; `args.recipe` unless given.
         statistics: Whether to log also what each last update was, as `RecipeCallback` says.
+        depth: What lies how deep, where the model's structure does not say; as `pg.plan` takes it.
         **named: As the Trainer takes them; not `optimizers` or `optimizer_cls_and_kwargs`.
 
     Raises:
@@ -62,17 +63,21 @@ class RecipeMixin:
     state: Any
 
     def __init__(
-        self, *given: Any, recipe: Named | None = None, statistics: bool = False, **named: Any
+        self,
+        *given: Any,
+        recipe: Named | None = None,
+        statistics: bool = False,
+        depth: Any = None,
+        **named: Any,
     ) -> None:
         if not isinstance(self, Trainer):
             raise _late(type(self))
-        self._named_recipe = recipe
+        self._named_recipe, self._depth = recipe, depth
         self._plan: Plan | None = None
         self._length: dict[str, int | None] | None = None
         self._loss: Any = None
         self._told: Any = None
         self._lacking: list[str] = []
-        self._flags: dict[str, bool] = {}
         super().__init__(*given, **named)
         self._check_optimizers()
         check_ways(self)
@@ -118,7 +123,6 @@ class RecipeMixin:
         self._told = warn(self.args, self._plan.given, self._told)
         self._put_first()
         live = self.model if model is None else model
-        self._flags = {name: tensor.requires_grad for name, tensor in bind(self._plan.index, live).items()}
         self._plan.freeze(live)
         self.optimizer, self.lr_scheduler = build(self._plan, live)
         self._loss = 0.0 if LOSS in asked_of(self._plan) else None
@@ -187,7 +191,7 @@ class RecipeMixin:
         if self._length is None:
             self.set_initial_training_values(self.args, self.get_train_dataloader())  # type: ignore[attr-defined]  # the Trainer's
         length, self._length = self._length or {}, None
-        return plan(self.model, self._recipe(), pins=self._pins(), **length)
+        return plan(self.model, self._recipe(), pins=self._pins(), depth=self._depth, **length)
 
     def _pins(self) -> Any:
         """What the plan of the training that goes on here had measured; nothing where one begins."""
@@ -197,13 +201,10 @@ class RecipeMixin:
         return None if saved is None else saved["attributes"]["pins"]
 
     def _let_go(self) -> None:
-        """Leave the model as it was before the plan froze anything."""
-        flags, self._flags = self._flags, {}
-        if flags and self._plan is not None:
-            for name, tensor in bind(self._plan.index, self.model).items():
-                tensor.requires_grad_(flags.get(name, tensor.requires_grad))
-            for module in [one for one in self.model.modules() if is_held(one)]:
-                release(module, training=self.model.training)
+        """Leave the model as the user had it before a plan froze anything."""
+        restore(self.model.parameters())
+        for module in [one for one in self.model.modules() if is_held(one)]:
+            release(module, training=self.model.training)
 
     def _put_first(self) -> None:
         """Before the callbacks that report, which see what is in a log by then."""
