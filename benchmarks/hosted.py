@@ -20,7 +20,8 @@ STEPS = 5
 """Updates of a turn, of which the first, with what comes before it, is left out."""
 RATE = 1e-5
 
-PLAIN, OURS, WITH = "the host's own", "by a recipe", "the host's own, and our time"
+PLAIN, AGAIN, OURS = "the host's own", "the host's own, again", "by a recipe"
+WITH = "the host's own, and our time"
 TRAINER, LIGHTNING = "Trainer", "Lightning"
 
 RECIPE = pg.Recipe(
@@ -33,16 +34,22 @@ RECIPE = pg.Recipe(
 
 
 class Turns:
-    """Trainings in a host that take turns, one by a recipe and one in the host's own style.
+    """Trainings in a host that take turns: one by a recipe, and two alike in the host's own style.
 
     Args:
         ours: A turn of so many updates by a recipe; it tells when each step begins.
         plain: A turn in the host's own style.
+        again: Another like it: how far the two are apart is the noise of the machine.
     """
 
-    def __init__(self, ours: Callable[[Steps], None], plain: Callable[[Steps], None]) -> None:
-        self._turns = {OURS: ours, PLAIN: plain}
-        self._steps = {OURS: Steps(), PLAIN: Steps()}
+    def __init__(
+        self,
+        ours: Callable[[Steps], None],
+        plain: Callable[[Steps], None],
+        again: Callable[[Steps], None],
+    ) -> None:
+        self._turns = {OURS: ours, PLAIN: plain, AGAIN: again}
+        self._steps = {name: Steps() for name in self._turns}
         self._own = Own()
 
     def times(self, rounds: int, *callbacks: type) -> Times:
@@ -89,7 +96,7 @@ def trainer_turns(folder: Path, rounds: int) -> Times:
     args = transformers.TrainingArguments(str(folder), **said)
     theirs = transformers.TrainingArguments(str(folder), learning_rate=RATE, warmup_steps=1, **said)
     recipe = ours.RecipeTrainer(encoder(1, 2).model, args, train_dataset=data, recipe=RECIPE)
-    plain = transformers.Trainer(encoder(1, 2).model, theirs, train_dataset=data)
+    plain, again = (transformers.Trainer(encoder(1, 2).model, theirs, train_dataset=data) for _ in range(2))
 
     def turn(trainer: Any) -> Callable[[Steps], None]:
         def train(steps: Steps) -> None:
@@ -100,7 +107,7 @@ def trainer_turns(folder: Path, rounds: int) -> Times:
 
         return train
 
-    return Turns(turn(recipe), turn(plain)).times(rounds, ours.RecipeCallback)
+    return Turns(turn(recipe), turn(plain), turn(again)).times(rounds, ours.RecipeCallback)
 
 
 def lightning_turns(folder: Path, rounds: int) -> Times:
@@ -161,7 +168,7 @@ def lightning_turns(folder: Path, rounds: int) -> Times:
         return train
 
     watched = host.callbacks.LearningRateMonitor()
-    turns = Turns(turn(Ours(), ours.RecipeCallback()), turn(Plain(), watched))
+    turns = Turns(turn(Ours(), ours.RecipeCallback()), turn(Plain(), watched), turn(Plain(), watched))
     return turns.times(rounds, ours.RecipeCallback)
 
 

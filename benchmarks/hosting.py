@@ -1,9 +1,9 @@
 """What paramgroups takes of a training step in a host: transformers' Trainer and Lightning.
 
-The model is a sentence encoder as large as MiniLM-L6, with batches of 32 sentences. Two trainings take turns
-in one process, a few updates each: one by a recipe with a rate of its own for the head and a schedule, one in
-the host's own plain style with its AdamW and its schedule. Both log at every update, which is more than is
-usual. A step is timed from where its batch begins to where the next begins, so that all is in it that the
+The model is a sentence encoder as large as MiniLM-L6, with batches of 32 sentences. Three trainings take
+turns in one process, a few updates each: one by a recipe with a rate of its own for the head and a schedule,
+two in the host's own plain style with its AdamW and its schedule. All log at every update, which is more than
+is usual. A step is timed from where its batch begins to where the next begins, so that all is in it that the
 host does in between.
 
 Our own time is taken by the clock around what the host or the optimizer calls of ours: the tick, the hooks at

@@ -77,8 +77,8 @@ class Attending:
         self._swept = False
         found = {group["lr"] for group in optimizer.param_groups}
         suggested = {one.optimal_lr.suggestion() for one in self._finders if one.optimal_lr is not None}
-        if len(found) != 1 or not found <= suggested:
-            return
+        if len(found) != 1 or not found <= suggested or not self._scheduler.plan.given.lr:
+            return  # of a recipe whose rate is 0 no group's is a multiple
         (common,) = found
         scheduler = self._scheduler
         for group in optimizer.param_groups:
