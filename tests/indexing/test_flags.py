@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from paramgroups.indexing import index
-from paramgroups.indexing.flags import _CHANGED, freeze, is_left, is_trained, restore, thaw
+from paramgroups.indexing.flags import _CHANGED, freeze, is_left, is_trained, restore, stand_in, thaw
 
 
 def parameter(*, flag: bool = True) -> nn.Parameter:
@@ -90,3 +90,12 @@ def test_what_is_gone_is_forgotten() -> None:
     del weight
     gc.collect()
     assert place not in _CHANGED
+
+
+def test_what_stands_in_for_what_a_plan_has_frozen_is_left_by_it_too() -> None:
+    shard, live = parameter(flag=False), parameter()
+    stand_in([shard, live])
+    assert is_left(shard)
+    assert not is_left(live)
+    restore([shard])
+    assert shard.requires_grad

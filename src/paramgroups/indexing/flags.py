@@ -22,7 +22,7 @@ class Change(NamedTuple):
 
 
 _CHANGED: dict[int, Change] = {}
-"""By identity; a tensor that is gone, or replaced by another as FSDP2 does, is forgotten."""
+"""By identity; a tensor that is gone is forgotten."""
 
 
 def freeze(tensors: Iterable[torch.Tensor]) -> None:
@@ -36,6 +36,20 @@ def thaw(tensors: Iterable[torch.Tensor]) -> None:
     """Let gradients flow again."""
     for tensor in tensors:
         _give(tensor, flag=True)
+
+
+def stand_in(tensors: Iterable[torch.Tensor]) -> None:
+    """Note of what is frozen that a plan has done it: these have replaced the tensors of which it was known.
+
+    Example:
+        >>> shard = torch.nn.Parameter(torch.ones(2), requires_grad=False)
+        >>> stand_in([shard])
+        >>> is_left(shard)
+        True
+    """
+    for tensor in tensors:
+        if not tensor.requires_grad:
+            _note(tensor, wish=True)
 
 
 def restore(tensors: Iterable[torch.Tensor]) -> None:
@@ -78,9 +92,15 @@ def _wish(tensor: torch.Tensor) -> bool:
 
 
 def _give(tensor: torch.Tensor, *, flag: bool) -> None:
-    wish, place = _wish(tensor), id(tensor)
+    wish = _wish(tensor)
     tensor.requires_grad_(flag)
     if flag == wish:
-        _CHANGED.pop(place, None)
+        _CHANGED.pop(id(tensor), None)
     else:
-        _CHANGED[place] = Change(weakref.ref(tensor, lambda _: _CHANGED.pop(place, None)), wish, flag)
+        _note(tensor, wish=wish)
+
+
+def _note(tensor: torch.Tensor, *, wish: bool) -> None:
+    place = id(tensor)
+    known = weakref.ref(tensor, lambda _: _CHANGED.pop(place, None))
+    _CHANGED[place] = Change(known, wish, tensor.requires_grad)

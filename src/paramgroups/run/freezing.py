@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from paramgroups.errors import PlanError, listing
-from paramgroups.indexing.flags import freeze, thaw
+from paramgroups.indexing.flags import freeze, stand_in, thaw
 from paramgroups.planning import Group, Plan
 from paramgroups.planning.binding import Bound
 from paramgroups.planning.cascade import Cascade
@@ -111,6 +111,7 @@ class Freezing:
         if self._choice.wrapper is not None:
             _check_flow(bound, down, self._choice.wrapper)
         thaw(_of(bound, down))
+        stand_in(_of(bound, never))  # as FSDP2's shards do
         if self._choice.keeps_flags:
             return [tensor for tensor in _of(bound, never) if tensor.requires_grad]
         freeze(_of(bound, never))
