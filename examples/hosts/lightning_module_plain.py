@@ -30,9 +30,9 @@ class Digits(pl.LightningModule):
 
 def main() -> float:
     """The share of held-out digits that are told right."""
-    (train, held), _ = digits(large=True), pl.seed_everything(0, verbose=False)
-    named = pl.callbacks.LearningRateMonitor()  # lr-AdamW/pg1, lr-AdamW/pg2, …
-    pl.Trainer(max_epochs=2, callbacks=[named]).fit(module := Digits(), DataLoader(train, 32))
+    pl.seed_everything(0, verbose=False)
+    (train, held), module, log = digits(large=True), Digits(), pl.callbacks.LearningRateMonitor()
+    pl.Trainer(max_epochs=2, callbacks=[log]).fit(module, DataLoader(train, 32))  # logs lr-AdamW/pg1, …
     return float((module.net(held.tensors[0]).argmax(1) == held.tensors[1]).float().mean())
 
 
